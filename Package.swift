@@ -1,0 +1,122 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// Settings of every target: Swift 6, warnings are errors, imports say who may see them.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A C library from Debian, found through pkg-config.
+func systemModule(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(
+        name: name,
+        path: "Sources/Shared/\(name)",
+        pkgConfig: pkgConfig,
+        providers: [.apt([apt])]
+    )
+}
+
+/// A library under `Sources/Shared`; what it may import is exactly what it names here.
+func shared(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(
+        name: name,
+        dependencies: dependencies,
+        path: "Sources/Shared/\(name)",
+        swiftSettings: settings
+    )
+}
+
+/// A test target: one folder per target under `Tests`.
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: Bool = false) -> Target {
+    .testTarget(
+        name: name,
+        dependencies: dependencies,
+        path: "Tests/\(name)",
+        resources: resources ? [.copy("Fixtures")] : [],
+        swiftSettings: settings
+    )
+}
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let arguments: Target.Dependency = .product(
+    name: "ArgumentParser",
+    package: "swift-argument-parser"
+)
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "crispyx-cluster",
+    products: [
+        .executable(name: "crispyx-coordinator", targets: ["Coordinator"]),
+        .executable(name: "crispyx-worker", targets: ["Worker"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    ],
+    targets: [
+        systemModule("CHDF5", pkgConfig: "hdf5-serial", apt: "libhdf5-dev"),
+        systemModule("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev"),
+        systemModule("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
+        systemModule("CNUMA", pkgConfig: "numa", apt: "libnuma-dev"),
+        systemModule("CLAPACK", pkgConfig: "lapacke", apt: "liblapacke-dev"),
+
+        shared("ComputeThreads"),
+        shared("Statistics"),
+        shared("Digests", ["CXXHash"]),
+        shared("CountBlocks", ["Digests"]),
+        shared(
+            "DifferentialExpression",
+            ["ComputeThreads", "CountBlocks", "Digests", "Statistics"]
+        ),
+        shared("HDF5", ["CHDF5", "ComputeThreads"]),
+        shared("AnnData", ["CDeflate", "ComputeThreads", "HDF5"]),
+        shared("Scheduling"),
+        .target(
+            name: "WireProtocol",
+            dependencies: [nioCore, protobuf],
+            path: "Sources/Shared/WireProtocol",
+            exclude: ["control.proto"],
+            swiftSettings: settings
+        ),
+        shared("Transport", ["WireProtocol", nioCore, nioPosix, nioSSL]),
+        shared("NodeTopology", ["CNUMA"]),
+        shared("ChildProcesses"),
+        shared("Reporting", [logging]),
+
+        .executableTarget(
+            name: "Coordinator",
+            dependencies: [
+                "AnnData", "ChildProcesses", "ComputeThreads", "CountBlocks",
+                "DifferentialExpression", "Digests", "NodeTopology", "Reporting", "Scheduling",
+                "Statistics", "Transport", "WireProtocol", arguments, logging, nioCore,
+            ],
+            path: "Sources/Coordinator",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "Worker",
+            dependencies: [
+                "ChildProcesses", "ComputeThreads", "CountBlocks", "DifferentialExpression",
+                "Digests", "NodeTopology", "Reporting", "Scheduling", "Transport",
+                "WireProtocol", arguments, logging, nioCore,
+            ],
+            path: "Sources/Worker",
+            swiftSettings: settings
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)

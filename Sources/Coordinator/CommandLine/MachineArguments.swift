@@ -1,0 +1,146 @@
+import ArgumentParser
+import Foundation
+import NodeTopology
+import Reporting
+
+/// Options about processes, threads, memory and scratch space; none changes a number.
+struct MachineArguments: ParsableArguments {
+    @Option(help: "Threads of each worker process; by default the CPUs of its NUMA node.")
+    var threads: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Worker processes on this machine: by default one for each NUMA node; 0 for none.",
+            valueName: "count"))
+    var localWorkers: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Wait for workers on this address, port 7400 when omitted; start them with "
+                + "'crispyx-worker --connect'. Connections are encrypted with the run's token.",
+            valueName: "address:port"))
+    var listen: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The token workers must have; by default a new one in the run directory.",
+            valueName: "file"))
+    var tokenFile: String?
+
+    @Option(
+        name: [.long, .customLong("memory-limit-gb")],
+        help: ArgumentHelp(
+            "Memory of all processes on this machine together, such as 8G; a bare number counts "
+                + "gigabytes. By default 70 % of what is free.",
+            valueName: "size"))
+    var memoryLimit: String?
+
+    @Option(help: ArgumentHelp("Where counts go that do not fit in memory.", valueName: "directory"))
+    var scratchDir: String?
+
+    func validate() throws {
+        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1") }
+        if let localWorkers, localWorkers < 0 {
+            throw ValidationError("--local-workers must be at least 0")
+        }
+        if let listen, ListenAddress(listen) == nil {
+            throw ValidationError("--listen \(listen) is no address; write 127.0.0.1:7400")
+        }
+        if localWorkers == 0, listen == nil {
+            throw ValidationError("--local-workers 0 leaves nobody to fit; add --listen")
+        }
+        if memoryLimit != nil, try memoryBytes() < 64 << 20 {
+            throw ValidationError("--memory-limit must be at least 64M")
+        }
+    }
+
+    /// Memory of all processes together, bytes.
+    func memoryBytes() throws -> Int {
+        guard let memoryLimit else { return MemoryLimits().availableBytes / 10 * 7 }
+        if let gigabytes = Double(memoryLimit) {
+            guard gigabytes > 0, gigabytes < 1e6 else {
+                throw ValidationError("--memory-limit \(memoryLimit) is no size; write 8G or 512M")
+            }
+            return Int(gigabytes * 1e9)
+        }
+        do {
+            return try MemorySize(parsing: memoryLimit).bytes
+        } catch {
+            throw ValidationError("--memory-limit: \(error)")
+        }
+    }
+
+    /// Where to spill.
+    var scratchDirectory: String {
+        scratchDir ?? ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
+    }
+}
+
+/// Options about the result.
+struct OutputArguments: ParsableArguments {
+    @Option(name: .shortAndLong, help: ArgumentHelp("Path of the result.", valueName: "path"))
+    var output: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Directory of the result when --output is not given; by default that of the input.",
+            valueName: "directory"))
+    var outputDir: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Names the result crispyx_NAME_nb_glm.h5ad; by default crispyx_nb_glm.h5ad.",
+            valueName: "name"))
+    var dataName: String?
+
+    @Option(help: ArgumentHelp("By default the result's path and '.crispyx'.", valueName: "path"))
+    var runDir: String?
+
+    @Flag(help: "Replace an existing result, forget an interrupted run.")
+    var force = false
+
+    @Flag(help: "Finish a run that was interrupted; without one, start it.")
+    var resume = false
+
+    @Flag(help: "Print a summary as JSON instead of the result's path.")
+    var json = false
+
+    func validate() throws {
+        if output != nil, outputDir != nil || dataName != nil {
+            throw ValidationError("--output and --output-dir or --data-name exclude each other")
+        }
+        if let dataName, dataName.contains("/") || dataName.isEmpty {
+            throw ValidationError("--data-name is a name, not a path")
+        }
+    }
+
+    /// Path of the result.
+    ///
+    /// - Parameters:
+    ///   - input: Path of the input, beside which the result lies by default.
+    ///   - suffix: The method's part of the default name.
+    func path(input: String, suffix: String) -> String {
+        if let output { return output }
+        var name = "crispyx_\(suffix)"
+        if let dataName {
+            name = dataName.hasPrefix("crispyx_") ? dataName : "crispyx_" + dataName
+            if !name.hasSuffix("_\(suffix)") { name += "_\(suffix)" }
+        }
+        let directory = outputDir ?? (input as NSString).deletingLastPathComponent
+        return directory.isEmpty ? name + ".h5ad" : directory + "/" + name + ".h5ad"
+    }
+}
+
+/// Options about what is told on standard error.
+struct LogArguments: ParsableArguments {
+    @Flag(name: .shortAndLong, help: "Show no progress; log only warnings and errors.")
+    var quiet = false
+
+    @Flag(name: .shortAndLong, help: "Log every step.")
+    var verbose = false
+
+    @Option(help: "How log lines look: text or json.")
+    var logFormat: LogFormat = .text
+}
+
+extension LogFormat: ExpressibleByArgument {}

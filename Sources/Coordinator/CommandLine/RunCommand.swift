@@ -1,0 +1,150 @@
+import ArgumentParser
+import ChildProcesses
+import Foundation
+import Logging
+import Reporting
+
+/// `crispyx-coordinator [run] INPUT.h5ad ...`
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Test every perturbation of a screen against control cells.",
+        discussion: """
+            Reads the screen once, freezes what is global, fits every perturbation in worker \
+            processes, and writes one .h5ad with perturbations as rows, genes as columns and one \
+            layer for each statistic. The result is the same, byte for byte, for any number of \
+            workers and threads.
+
+            EXAMPLES
+              All perturbations against the control label, on this machine:
+                crispyx-coordinator screen.h5ad --method nb-glm \\
+                  --perturbation-column perturbation --control-label non-targeting
+              Counts in a layer, half the memory, two worker processes of four threads:
+                crispyx-coordinator screen.h5ad --method nb-glm --perturbation-column gene \\
+                  --layer counts --memory-limit 8G --local-workers 2 --threads 4
+              Workers on other machines:
+                crispyx-coordinator screen.h5ad --method nb-glm --perturbation-column gene \\
+                  --listen :7400
+                crispyx-worker --connect node0:7400 --token-file token
+
+            EXIT STATUS
+              0 complete, 3 published but some perturbations have no row, 64 usage, 65 bad input,
+              66 no such input, 69 no workers, 70 internal, 73 cannot create the output,
+              74 input/output error or disk full, 75 stopped early (--resume goes on),
+              77 not authorised or another version, 128+N ended by signal N (--resume goes on).
+            """
+    )
+
+    @Argument(help: ArgumentHelp("The screen.", valueName: "input.h5ad"))
+    var input: String
+
+    @OptionGroup(title: "Analysis") var analysis: AnalysisArguments
+    @OptionGroup(title: "Machine") var machine: MachineArguments
+    @OptionGroup(title: "Output") var outputs: OutputArguments
+    @OptionGroup(title: "Log") var logging: LogArguments
+
+    func run() throws {
+        let signals = RunSignals()
+        try signals.start()
+        let log = Logger(
+            program: "crispyx-coordinator",
+            level: logging.quiet ? .warning : logging.verbose ? .debug : .info,
+            format: logging.logFormat
+        )
+        let display = ProgressDisplay(log: log, isQuiet: logging.quiet)
+        do {
+            let job = RunJob(
+                request: try request(), log: log, display: display, signals: signals)
+            switch try job.run() {
+            case .signalled(let signal):
+                display.clear()
+                log.notice("stopped; finish with --resume")
+                SignalWatch.endProcess(by: signal)
+            case .reported(let report, let status):
+                try finish(report, status, log)
+            }
+        } catch let failure as RunFailure {
+            display.clear()
+            log.error("\(failure.description)")
+            throw ExitCode(failure.status.rawValue)
+        }
+    }
+
+    private func request() throws -> RunRequest {
+        let output = outputs.path(input: input, suffix: "nb_glm")
+        return RunRequest(
+            input: input,
+            matrix: analysis.matrix,
+            geneNameColumn: analysis.geneNameColumn,
+            controlLabel: analysis.controlLabel,
+            perturbations: analysis.perturbations.isEmpty
+                ? nil : try ListArgument.expand(analysis.perturbations),
+            sizeFactorFile: analysis.sizeFactors,
+            options: analysis.options,
+            output: output,
+            runDirectory: outputs.runDir ?? output + ".crispyx",
+            force: outputs.force,
+            resume: outputs.resume,
+            localWorkers: machine.localWorkers,
+            threads: machine.threads,
+            listen: machine.listen.flatMap { ListenAddress($0) },
+            tokenFile: machine.tokenFile,
+            memoryBytes: try machine.memoryBytes(),
+            scratchDirectory: machine.scratchDirectory
+        )
+    }
+
+    private func finish(
+        _ report: RunReport,
+        _ status: ProgramStatus,
+        _ log: Logger
+    ) throws {
+        if report.outcome == .alreadyComplete {
+            log.notice("the result is there already", metadata: ["path": "\(report.output)"])
+        }
+        if let tally = report.tally {
+            let share = Double(tally.floored) / Double(max(tally.tested, 1)) * 100
+            log.notice(
+                """
+                \(tally.tested) gene tests, \(tally.significant) with an adjusted p-value below \
+                0.05; in \(Int(share.rounded())) % of them the gene's control mean lies below \
+                --min-mu \(analysis.minMu), which flattens its fold change
+                """)
+        }
+        for lost in report.lost {
+            log.error(
+                "no row for perturbation '\(lost.perturbation)'",
+                metadata: [
+                    "kind": "\(lost.kind.rawValue)",
+                    "reasons": "\(lost.reasons.joined(separator: "; "))",
+                ])
+        }
+        if outputs.json {
+            print(String(decoding: try report.json(), as: UTF8.self))
+        } else {
+            print(report.output)
+        }
+        if status != .complete { throw ExitCode(status.rawValue) }
+    }
+}
+
+/// Lists on the command line: repeated options, or `@FILE` with one value a line.
+enum ListArgument {
+    /// Replaces every `@FILE` by the lines of the file; blank lines are skipped.
+    static func expand(_ values: [String]) throws(RunFailure) -> [String] {
+        var expanded: [String] = []
+        for value in values {
+            guard value.hasPrefix("@") else {
+                expanded.append(value)
+                continue
+            }
+            let path = String(value.dropFirst())
+            guard let data = FileManager.default.contents(atPath: path) else {
+                throw RunFailure(.noInput, "\(path): cannot read the list")
+            }
+            expanded += String(decoding: data, as: UTF8.self)
+                .split(whereSeparator: \.isNewline).map(String.init)
+        }
+        return expanded
+    }
+}

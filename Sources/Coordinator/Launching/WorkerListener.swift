@@ -1,0 +1,116 @@
+import ComputeThreads
+import Foundation
+import Logging
+import Transport
+import WireProtocol
+
+/// Where workers that others start find a run: written into the run directory by rename.
+struct Endpoint: Codable, Equatable {
+    /// The run, so that a worker does not join a stranger that has the port now.
+    var runID: String
+    /// Addresses to try, in order.
+    var hosts: [String]
+    /// TCP port.
+    var port: Int
+}
+
+/// An address to listen on, as given on the command line.
+struct ListenAddress: Equatable {
+    /// Host name or address; empty for every interface.
+    var host: String
+    /// Port; 7400 when omitted, 0 for any free one.
+    var port: Int
+
+    /// Reads `ADDR:PORT`, `ADDR`, `:PORT`, or `[ADDR6]:PORT`; nil for anything else.
+    init?(_ text: String) {
+        var rest = text[...]
+        if rest.first == "[" {
+            guard let end = rest.firstIndex(of: "]") else { return nil }
+            host = String(rest[rest.index(after: rest.startIndex)..<end])
+            rest = rest[rest.index(after: end)...]
+        } else if let colon = rest.lastIndex(of: ":") {
+            host = String(rest[..<colon])
+            rest = rest[colon...]
+            guard !host.contains(":") else { return nil }
+        } else {
+            host = String(rest)
+            rest = ""
+        }
+        port = 7400
+        guard !rest.isEmpty else { return }
+        guard rest.first == ":", let port = UInt16(rest.dropFirst()) else { return nil }
+        self.port = Int(port)
+    }
+}
+
+/// Accepts workers over TCP and announces where.
+struct WorkerListener {
+    private let listener: Listener
+
+    /// Begins to listen and writes the endpoint into the run directory.
+    ///
+    /// - Throws: ``RunFailure`` when the address cannot be bound or the token file is unfit.
+    init(
+        _ address: ListenAddress,
+        tokenPath: String?,
+        directory: RunDirectory,
+        runID: Bytes16,
+        loops: EventLoops,
+        mailbox: Mailbox<ServeEvent>,
+        numbers: ConnectionNumbers,
+        log: Logger
+    ) throws(RunFailure) {
+        let token: Token
+        do throws(TransportError) {
+            if let tokenPath {
+                token = try TokenFile.load(path: tokenPath)
+            } else {
+                unlink(directory.tokenPath)
+                token = try TokenFile.create(path: directory.tokenPath)
+            }
+        } catch {
+            throw RunFailure(.refused, "\(error)")
+        }
+        do {
+            listener = try waitFor {
+                try await Listener.start(
+                    ListenerConfiguration(host: address.host, port: address.port, token: token),
+                    on: loops,
+                    onRejected: { rejected in
+                        log.warning(
+                            "connection refused",
+                            metadata: [
+                                "peer": "\(rejected.peer)", "why": "\(rejected.failure)",
+                            ])
+                    },
+                    accept: { link in
+                        let id = numbers.next()
+                        mailbox.post(.connected(id, link))
+                        return { mailbox.post(.link(id, $0)) }
+                    }
+                )
+            }
+        } catch {
+            throw RunFailure(.cannotCreate, "\(error)")
+        }
+        let hosts = address.host.isEmpty ? [ProcessInfo.processInfo.hostName] : [listener.host]
+        let endpoint = Endpoint(
+            runID: runID.description, hosts: hosts, port: listener.port)
+        if let data = try? JSONEncoder().encode(endpoint) {
+            try PlainFile.replace(directory.endpointPath, with: Array(data), mode: 0o600)
+        }
+        log.notice(
+            "waiting for workers",
+            metadata: [
+                "address": "\(listener.host):\(listener.port)",
+                "token": "\(tokenPath ?? directory.tokenPath)",
+            ])
+    }
+
+    /// Stops listening.
+    func close() {
+        let listener = listener
+        // Closing only frees the port; the process is about to end anyway.
+        _ = try? waitFor { await listener.close() }
+    }
+}

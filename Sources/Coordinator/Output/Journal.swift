@@ -1,0 +1,104 @@
+import DifferentialExpression
+import Digests
+import Glibc
+
+/// The journal of a run: one small record for every row that is safe in the result file.
+///
+/// A row's record is appended only after the row itself is on the disk, so that what the journal
+/// names can be trusted; digests are checked nevertheless before anything is skipped on resume.
+final class Journal {
+    /// One finished row.
+    struct Record: Equatable {
+        /// Position of the perturbation in the result.
+        var perturbation: UInt32
+        /// Which attempt gave the row, from 1.
+        var attempt: UInt32
+        /// Digest of the row's bytes as the worker sent them.
+        var digest: Digest128
+    }
+
+    private static let magic: UInt64 = 0x314A_5850_5952_4358
+    private static let headerBytes = 24
+    private static let recordBytes = 32
+
+    private let file: PlainFile
+    private var end: Int
+
+    private init(file: PlainFile, end: Int) {
+        self.file = file
+        self.end = end
+    }
+
+    /// Starts an empty journal for a run with the given fingerprint.
+    static func create(_ path: String, fingerprint: Digest128) throws(RunFailure) -> Journal {
+        let file = try PlainFile(path, flags: O_CREAT | O_TRUNC)
+        var header: [UInt8] = []
+        header.append(littleEndian: magic)
+        header += fingerprint.bytes
+        try file.write(header, at: 0)
+        try file.synchronize()
+        return Journal(file: file, end: header.count)
+    }
+
+    /// Opens the journal of an interrupted run and reads its records.
+    ///
+    /// A record cut short by a crash ends the journal; it is cut off before anything is appended.
+    ///
+    /// - Returns: Nil when there is no journal of this fingerprint.
+    static func reopen(
+        _ path: String,
+        fingerprint: Digest128
+    ) throws(RunFailure) -> (journal: Journal, records: [Record])? {
+        guard let bytes = try PlainFile.contents(path), bytes.count >= headerBytes else {
+            return nil
+        }
+        var reader = LittleEndianReader(bytes: bytes)
+        guard reader.next(UInt64.self) == magic,
+            Digest128(bytes: Array(bytes[8..<headerBytes])) == fingerprint
+        else { return nil }
+        var records: [Record] = []
+        var end = headerBytes
+        while end + recordBytes <= bytes.count,
+            let record = decode(Array(bytes[end..<end + recordBytes]))
+        {
+            records.append(record)
+            end += recordBytes
+        }
+        let file = try PlainFile(path, flags: 0)
+        try file.truncate(to: end)
+        return (Journal(file: file, end: end), records)
+    }
+
+    /// Appends records and waits until they are on the disk.
+    func append(_ records: [Record]) throws(RunFailure) {
+        let bytes = records.flatMap { Self.encode($0) }
+        try file.write(bytes, at: end)
+        try file.synchronize()
+        end += bytes.count
+    }
+
+    private static func encode(_ record: Record) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(littleEndian: record.perturbation)
+        bytes.append(littleEndian: record.attempt)
+        bytes += record.digest.bytes
+        bytes.append(littleEndian: check(bytes))
+        return bytes
+    }
+
+    private static func decode(_ bytes: [UInt8]) -> Record? {
+        let content = Array(bytes[..<(recordBytes - 8)])
+        var reader = LittleEndianReader(bytes: bytes)
+        let perturbation = reader.next(UInt32.self)
+        let attempt = reader.next(UInt32.self)
+        guard let digest = Digest128(bytes: Array(bytes[8..<24])) else { return nil }
+        _ = reader.next(UInt64.self)
+        _ = reader.next(UInt64.self)
+        guard reader.next(UInt64.self) == check(content) else { return nil }
+        return Record(perturbation: perturbation, attempt: attempt, digest: digest)
+    }
+
+    private static func check(_ content: [UInt8]) -> UInt64 {
+        content.withUnsafeBytes { Digest128(of: $0) }.low
+    }
+}

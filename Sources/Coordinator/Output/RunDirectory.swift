@@ -1,0 +1,174 @@
+import AnnData
+import DifferentialExpression
+import Digests
+import Foundation
+import Glibc
+
+/// The record of a run on disk, `<output>.crispyx/` unless moved.
+///
+/// Holds what was asked (`run.json`), the frozen cache, the journal, the event log, and while a run
+/// listens its endpoint and token.
+struct RunDirectory {
+    /// What was asked and of which screen; enough to refuse a resume that would mix two runs.
+    struct Record: Codable, Equatable {
+        /// Version of this record's layout.
+        var version = 1
+        /// Build that started the run.
+        var build: String
+        /// Digest of counts, labels, genes and options, hexadecimal.
+        var fingerprint: String
+        /// Options that decide the numbers.
+        var options: AnalysisOptions
+        /// Path of the unpublished result.
+        var partialResult: String
+        /// Where each layer lies in it.
+        var layout: ResultFileMap
+        /// Digest of the frozen cache, hexadecimal.
+        var cacheDigest: String
+    }
+
+    let path: String
+
+    var recordPath: String { path + "/run.json" }
+    var cachePath: String { path + "/cache.bin" }
+    var journalPath: String { path + "/journal.bin" }
+    var eventsPath: String { path + "/events.jsonl" }
+    var endpointPath: String { path + "/endpoint.json" }
+    var tokenPath: String { path + "/token" }
+    var reportPath: String { path + "/report.json" }
+    private var ownerPath: String { path + "/owner.json" }
+
+    /// Whether a run began here and was not finished.
+    var holdsUnfinishedRun: Bool {
+        access(journalPath, F_OK) == 0 && access(recordPath, F_OK) == 0
+    }
+
+    /// Makes the directory, readable by its owner only because it may hold a token.
+    func create() throws(RunFailure) {
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+            throw PlainFile.failure("create", path)
+        }
+    }
+
+    /// Reads the record of an interrupted run.
+    func record() throws(RunFailure) -> Record? {
+        guard let bytes = try PlainFile.contents(recordPath) else { return nil }
+        do {
+            return try JSONDecoder().decode(Record.self, from: Data(bytes))
+        } catch {
+            throw RunFailure(
+                .badInput,
+                "\(recordPath) cannot be understood; start again with --force"
+            )
+        }
+    }
+
+    /// Writes the record; with it the run becomes resumable.
+    func write(_ record: Record) throws(RunFailure) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(record) else {
+            throw RunFailure(.internalError, "the run's record cannot be encoded")
+        }
+        try PlainFile.replace(recordPath, with: Array(data))
+        try PlainFile.synchronizeDirectory(path)
+    }
+
+    /// Removes what only an unfinished run needs; what stays is the record, report and event log.
+    func clean() {
+        // The journal goes first: without it nothing here is taken for an unfinished run.
+        for file in [journalPath, cachePath, endpointPath, tokenPath, ownerPath] { unlink(file) }
+    }
+
+    /// Removes every trace of an earlier run.
+    func clear(keepingOwner: Bool) {
+        for file in [
+            journalPath, cachePath, endpointPath, tokenPath, recordPath, eventsPath, reportPath,
+        ] {
+            unlink(file)
+        }
+        if !keepingOwner { unlink(ownerPath) }
+    }
+
+    // MARK: - Frozen state
+
+    /// Writes the frozen cache and the size factors.
+    ///
+    /// - Returns: Digest of what was written.
+    func freeze(_ global: GlobalResult) throws(RunFailure) -> Digest128 {
+        var bytes: [UInt8] = []
+        let cache = global.cache.encoded()
+        bytes.append(littleEndian: UInt64(cache.count))
+        bytes += cache
+        bytes.append(littleEndian: global.sizeFactors)
+        try PlainFile.replace(cachePath, with: bytes)
+        return bytes.withUnsafeBytes { Digest128(of: $0) }
+    }
+
+    /// Reads what ``freeze(_:)`` wrote; nil when it is not there or damaged.
+    func frozen(digest: String) throws(RunFailure) -> GlobalResult? {
+        guard let bytes = try PlainFile.contents(cachePath), bytes.count >= 8,
+            "\(bytes.withUnsafeBytes { Digest128(of: $0) })" == digest
+        else { return nil }
+        var reader = LittleEndianReader(bytes: bytes)
+        let cacheBytes = Int(reader.next(UInt64.self))
+        guard let cache = try? ControlCache(bytes: Array(bytes[8..<8 + cacheBytes])) else {
+            return nil
+        }
+        var factors = LittleEndianReader(bytes: Array(bytes[(8 + cacheBytes)...]))
+        return GlobalResult(
+            cache: cache, sizeFactors: factors.doubles((bytes.count - 8 - cacheBytes) / 8))
+    }
+
+    // MARK: - Owner
+
+    private struct Owner: Codable {
+        var host: String
+        var bootID: String
+        var processID: Int32
+        var processStart: String
+    }
+
+    /// Claims the directory for this process.
+    ///
+    /// - Throws: `cannotCreate` when a living process of this machine owns it.
+    func claim() throws(RunFailure) {
+        if let bytes = try PlainFile.contents(ownerPath),
+            let owner = try? JSONDecoder().decode(Owner.self, from: Data(bytes)),
+            owner.host == Self.host, owner.bootID == Self.bootID,
+            owner.processID != getpid(),
+            Self.processStart(owner.processID) == owner.processStart
+        {
+            throw RunFailure(
+                .cannotCreate,
+                "\(path) belongs to a run that is going on (process \(owner.processID)); "
+                    + "wait for it, stop it, or choose another --output"
+            )
+        }
+        let owner = Owner(
+            host: Self.host,
+            bootID: Self.bootID,
+            processID: getpid(),
+            processStart: Self.processStart(getpid()) ?? ""
+        )
+        guard let data = try? JSONEncoder().encode(owner) else { return }
+        try PlainFile.replace(ownerPath, with: Array(data))
+    }
+
+    private static var host: String { ProcessInfo.processInfo.hostName }
+
+    private static var bootID: String {
+        (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? ""
+    }
+
+    /// When a process started, as the kernel counts it; nil when there is no such process.
+    ///
+    /// A process id alone may have been given to somebody else since.
+    private static func processStart(_ processID: Int32) -> String? {
+        guard let text = try? String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8),
+            let end = text.lastIndex(of: ")")
+        else { return nil }
+        let fields = text[end...].split(separator: " ")
+        return fields.count > 20 ? String(fields[20]) : nil
+    }
+}

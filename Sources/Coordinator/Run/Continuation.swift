@@ -1,0 +1,153 @@
+import AnnData
+import DifferentialExpression
+import Digests
+import Foundation
+import Glibc
+import Logging
+
+/// What a run starts from: nothing, or the rows that an interrupted run left.
+struct Continuation {
+    let journal: Journal
+    let rows: ResultRows
+    /// Digest of every row that is safe in the file.
+    var digests: [UInt32: Digest128]
+    /// The frozen state.
+    let global: GlobalResult
+}
+
+/// Opens a run: a new one, or the continuation of an interrupted one.
+struct RunOpening {
+    let request: RunRequest
+    let directory: RunDirectory
+    let fingerprint: Fingerprint
+    let schema: RowSchema
+    let build: String
+    let log: Logger
+
+    /// Begins anew: freezes the state, lays out the unpublished result, writes the record.
+    func begin(
+        _ options: AnalysisOptions,
+        layout: (GlobalResult) -> ResultLayout,
+        global: GlobalResult
+    ) throws(RunFailure) -> Continuation {
+        try directory.create()
+        try directory.claim()
+        directory.clear(keepingOwner: true)
+        unlink(request.partialResult)
+        let map = try RunFailure.wrapping { () throws(AnnDataWriteError) in
+            try ResultFile.create(path: request.partialResult, layout: layout(global))
+        }
+        let journal = try Journal.create(
+            directory.journalPath, fingerprint: fingerprint.digest)
+        let cacheDigest = try directory.freeze(global)
+        try directory.write(
+            RunDirectory.Record(
+                build: build,
+                fingerprint: fingerprint.text,
+                options: options,
+                partialResult: request.partialResult,
+                layout: map,
+                cacheDigest: "\(cacheDigest)"
+            ))
+        return Continuation(
+            journal: journal,
+            rows: try open(map),
+            digests: [:],
+            global: global
+        )
+    }
+
+    /// Continues an interrupted run of the same fingerprint.
+    ///
+    /// - Parameters:
+    ///   - record: What that run wrote down.
+    ///   - options: Options of this run, to name the difference when there is one.
+    ///   - recompute: Computes the frozen state when the one on disk is damaged.
+    /// - Throws: ``RunFailure`` when the run was another one.
+    func resume(
+        _ record: RunDirectory.Record,
+        _ options: AnalysisOptions,
+        recompute: () throws(RunFailure) -> GlobalResult
+    ) throws(RunFailure) -> Continuation? {
+        try directory.claim()
+        guard record.fingerprint == fingerprint.text else {
+            throw RunFailure(
+                .badInput,
+                "\(directory.path) holds another run: \(difference(record, options)); repeat that "
+                    + "one, or start anew with --force"
+            )
+        }
+        guard record.build == build else {
+            throw RunFailure(
+                .refused,
+                "\(directory.path) was begun by \(record.build), this is \(build); rows of two "
+                    + "builds are not mixed: use that one, or start anew with --force"
+            )
+        }
+        guard
+            let (journal, records) = try Journal.reopen(
+                directory.journalPath, fingerprint: fingerprint.digest),
+            let rows = try? ResultRows(path: record.partialResult, map: record.layout)
+        else { return nil }
+        var global = try directory.frozen(digest: record.cacheDigest)
+        if global == nil {
+            log.warning("the frozen state on disk is damaged; it is computed again")
+            global = try recompute()
+        }
+        guard let global else { return nil }
+        return Continuation(
+            journal: journal,
+            rows: rows,
+            digests: try verified(records, rows),
+            global: global
+        )
+    }
+
+    /// The rows whose bytes in the file are those that were journalled.
+    private func verified(
+        _ records: [Journal.Record],
+        _ rows: ResultRows
+    ) throws(RunFailure) -> [UInt32: Digest128] {
+        let layout = RowLayout(schema: schema)
+        var digests: [UInt32: Digest128] = [:]
+        for record in records where Int(record.perturbation) < rows.map.rowCount {
+            let found = try RunFailure.wrapping { () throws(AnnDataWriteError) in
+                try layout.digest(row: Int(record.perturbation), of: rows)
+            }
+            if found == record.digest {
+                digests[record.perturbation] = found
+            } else if digests[record.perturbation] == nil {
+                log.warning(
+                    "a journalled row is damaged and will be fitted again",
+                    metadata: ["row": "\(record.perturbation)"])
+            }
+        }
+        return digests
+    }
+
+    private func open(_ map: ResultFileMap) throws(RunFailure) -> ResultRows {
+        try RunFailure.wrapping { () throws(AnnDataWriteError) in
+            try ResultRows(path: request.partialResult, map: map)
+        }
+    }
+
+    /// Names the options that differ, or says that the input does.
+    private func difference(_ record: RunDirectory.Record, _ options: AnalysisOptions) -> String {
+        guard let old = Self.fields(record.options), let new = Self.fields(options) else {
+            return "its options cannot be read"
+        }
+        let changed = Set(old.keys).union(new.keys).sorted().filter { old[$0] != new[$0] }
+        guard !changed.isEmpty else {
+            return "the input's counts, labels or genes, or the list of perturbations, differ"
+        }
+        return changed.map { "\($0) was \(old[$0] ?? "absent"), is \(new[$0] ?? "absent")" }
+            .joined(separator: ", ")
+    }
+
+    private static func fields(_ options: AnalysisOptions) -> [String: String]? {
+        guard let json = try? Fingerprint.canonicalJSON(options),
+            let object = try? JSONSerialization.jsonObject(with: Data(json)) as? [String: Any]
+        else { return nil }
+        return object.mapValues { "\($0)" }
+    }
+}

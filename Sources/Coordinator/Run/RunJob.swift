@@ -1,0 +1,280 @@
+import AnnData
+import ChildProcesses
+import ComputeThreads
+import CountBlocks
+import DifferentialExpression
+import Digests
+import Foundation
+import Glibc
+import Logging
+import NodeTopology
+import Scheduling
+import Transport
+import WireProtocol
+
+/// One run from input to published result.
+final class RunJob {
+    private let request: RunRequest
+    private let log: Logger
+    private let display: ProgressDisplay
+    private let signals: RunSignals
+    private let topology: Topology
+    private let schema = RowSchema.nbGLM
+    private var clock = StageClock()
+
+    init(request: RunRequest, log: Logger, display: ProgressDisplay, signals: RunSignals) {
+        self.request = request
+        self.log = log
+        self.display = display
+        self.signals = signals
+        topology = Topology.discover()
+    }
+
+    /// What the command has to do after a run.
+    enum Ending {
+        /// Report and end with the status.
+        case reported(RunReport, ProgramStatus)
+        /// End as the signal would; the run can be resumed.
+        case signalled(WatchedSignal)
+    }
+
+    /// Runs.
+    func run() throws(RunFailure) -> Ending {
+        let directory = RunDirectory(path: request.runDirectory)
+        try checkOutput(directory)
+        let screen = try read()
+        var options = request.options
+        options.controlLabel = screen.plan.controlLabel
+        let fingerprint = try Fingerprint(
+            options: options,
+            schema: schema,
+            plan: screen.plan,
+            genes: screen.genes,
+            blocks: screen.counts.blocks,
+            userSizeFactors: screen.userSizeFactors
+        )
+        var report = report(screen, fingerprint)
+        if try isAlreadyComplete(fingerprint) {
+            report.outcome = .alreadyComplete
+            if directory.holdsUnfinishedRun { directory.clean() }
+            return .reported(report, .complete)
+        }
+        let state = try open(directory, screen, options, fingerprint)
+        report.resumedRows = state.digests.count
+        let server = RunService(
+            request: request,
+            placements: placements,
+            directory: directory,
+            schema: schema,
+            fingerprint: fingerprint,
+            screen: screen,
+            log: log,
+            display: display,
+            signals: signals
+        )
+        let served = try server.run(state)
+        clock.ended("fitting", &report)
+        display.clear()
+        switch served.outcome {
+        case .signalled(let signal): return .signalled(signal)
+        case .stopped(let failure): throw failure
+        case .settled(let lost):
+            return try publish(state, served.digests, lost, screen, directory, &report)
+        }
+    }
+
+    // MARK: - Before
+
+    /// Refuses outputs that cannot be written, before anything is read.
+    private func checkOutput(_ directory: RunDirectory) throws(RunFailure) {
+        let parent = (request.output as NSString).deletingLastPathComponent
+        let folder = parent.isEmpty ? "." : parent
+        guard access(folder, W_OK | X_OK) == 0 else {
+            throw PlainFile.failure("write into", folder)
+        }
+        if directory.holdsUnfinishedRun, !request.resume, !request.force,
+            access(request.output, F_OK) != 0
+        {
+            throw RunFailure(
+                .cannotCreate,
+                "\(directory.path) holds a run that was not finished; finish it with --resume or "
+                    + "start anew with --force"
+            )
+        }
+        if access(request.output, F_OK) == 0, !request.force,
+            (try? ResultReader(path: request.output)) == nil
+        {
+            throw RunFailure(
+                .cannotCreate,
+                "\(request.output) exists and is not a result of this program; choose another "
+                    + "--output, or replace it with --force"
+            )
+        }
+    }
+
+    /// Whether the output is there already, with the same content as this run would give.
+    private func isAlreadyComplete(_ fingerprint: Fingerprint) throws(RunFailure) -> Bool {
+        guard !request.force, access(request.output, F_OK) == 0 else { return false }
+        let found = try? ResultReader(path: request.output).text(
+            "\(ResultLayout.markerKey)/fingerprint")
+        if found == fingerprint.text { return true }
+        throw RunFailure(
+            .cannotCreate,
+            "\(request.output) exists and is the result of another input or other options; choose "
+                + "another --output, or replace it with --force"
+        )
+    }
+
+    private func read() throws(RunFailure) -> LoadedScreen {
+        let display = display
+        let reading = ScreenReading(
+            request: request,
+            threads: threads,
+            log: log,
+            progress: { display.show("reading", done: $0, total: $1, unit: "cells") }
+        )
+        defer { display.clear() }
+        return try reading.run()
+    }
+
+    private func report(_ screen: LoadedScreen, _ fingerprint: Fingerprint) -> RunReport {
+        var report = RunReport(
+            outcome: .computed,
+            output: request.output,
+            fingerprint: fingerprint.text,
+            method: request.options.method.rawValue,
+            controlLabel: screen.plan.controlLabel,
+            cells: screen.counts.groupOfCell.count,
+            cellsWithoutLabel: screen.plan.unlabelledCells,
+            genes: screen.genes.count,
+            perturbations: screen.plan.testedGroups.count,
+            nonzeros: screen.report.nonzeros
+        )
+        report.bytesSpilled = screen.counts.blocks.bytesSpilled
+        clock.ended("reading", &report)
+        return report
+    }
+
+    /// Opens the run directory and the unpublished result, anew or where a run was interrupted.
+    private func open(
+        _ directory: RunDirectory,
+        _ screen: LoadedScreen,
+        _ options: AnalysisOptions,
+        _ fingerprint: Fingerprint
+    ) throws(RunFailure) -> Continuation {
+        let opening = RunOpening(
+            request: request,
+            directory: directory,
+            fingerprint: fingerprint,
+            schema: schema,
+            build: BuildIdentity.current,
+            log: log
+        )
+        if request.resume, !request.force, directory.holdsUnfinishedRun,
+            let record = try directory.record(),
+            let state = try opening.resume(
+                record, options,
+                recompute: { () throws(RunFailure) in try self.freeze(screen, options) })
+        {
+            log.notice(
+                "resuming",
+                metadata: [
+                    "rows_kept": "\(state.digests.count)",
+                    "rows_to_fit": "\(screen.plan.testedGroups.count - state.digests.count)",
+                ])
+            return state
+        }
+        let global = try freeze(screen, options)
+        FailPoint.pass("frozen")
+        return try opening.begin(
+            options,
+            layout: { global in
+                ResultDescription(
+                    options: options,
+                    schema: self.schema,
+                    plan: screen.plan,
+                    genes: screen.genes,
+                    sizeFactors: screen.counts.labelledCells.map { global.sizeFactors[$0] },
+                    fingerprint: fingerprint.text
+                ).layout
+            },
+            global: global
+        )
+    }
+
+    /// The global stage.
+    private func freeze(
+        _ screen: LoadedScreen,
+        _ options: AnalysisOptions
+    ) throws(RunFailure) -> GlobalResult {
+        let stage = GlobalStage(
+            screen: screen.counts,
+            options: options,
+            team: ThreadTeam(threadCount: threads),
+            memoryBytes: request.memory.controlTile
+        )
+        return try RunFailure.wrapping { () throws(CountBlockError) in
+            try stage.run(userSizeFactors: screen.userSizeFactors)
+        }
+    }
+
+    /// Threads of this process's own stages.
+    private var threads: Int {
+        let perWorker = request.threads ?? topology.plan().map(\.threads).max() ?? 1
+        return max(1, request.threads == nil ? topology.plan().map(\.threads).reduce(0, +) : perWorker)
+    }
+
+    /// Where the local workers compute; none with `--local-workers 0`.
+    private var placements: [ChildPlacement] {
+        if request.localWorkers == 0 { return [] }
+        if request.localWorkers == nil, request.listen != nil { return [] }
+        return topology.plan(childCount: request.localWorkers, threads: request.threads)
+    }
+
+    // MARK: - After
+
+    private func publish(
+        _ state: Continuation,
+        _ digests: [UInt32: Digests.Digest128],
+        _ lost: [LostPerturbation],
+        _ screen: LoadedScreen,
+        _ directory: RunDirectory,
+        _ report: inout RunReport
+    ) throws(RunFailure) -> Ending {
+        let publication = Publication(
+            rows: state.rows,
+            schema: schema,
+            cache: state.global.cache,
+            minimumMean: request.options.minimumMean
+        )
+        FailPoint.pass("before-publication")
+        let tally = try publication.complete(digests: digests, lost: lost)
+        FailPoint.pass("before-rename")
+        try RunFailure.wrapping { () throws(AnnDataWriteError) in
+            try PublishedFile.publish(
+                state.rows.path, as: request.output, replacing: request.force)
+        }
+        FailPoint.pass("after-rename")
+        let labels = screen.plan.perturbations
+        report.tally = tally
+        report.lost = lost.map {
+            RunReport.Lost(
+                perturbation: labels[$0.perturbation], kind: $0.kind, reasons: $0.reasons)
+        }
+        clock.ended("publishing", &report)
+        try PlainFile.replace(directory.reportPath, with: try report.json())
+        directory.clean()
+        return .reported(report, lost.isEmpty ? .complete : .incomplete)
+    }
+}
+
+/// Seconds from one stage's end to the next.
+private struct StageClock {
+    private var last = monotonicNanoseconds()
+
+    mutating func ended(_ stage: String, _ report: inout RunReport) {
+        let now = monotonicNanoseconds()
+        report.seconds[stage] = Double(now - last) / 1e9
+        last = now
+    }
+}

@@ -1,0 +1,65 @@
+import AnnData
+import DifferentialExpression
+
+/// Everything the command line asks of a run, checked and with defaults filled in.
+struct RunRequest: Sendable {
+    /// Path of the input.
+    var input: String
+    /// Which matrix of the input.
+    var matrix: MatrixChoice
+    /// Column of `var` with gene names; nil for the index.
+    var geneNameColumn: String?
+    /// Control label; nil to infer it.
+    var controlLabel: String?
+    /// Perturbations to test; nil for all.
+    var perturbations: [String]?
+    /// File with one size factor a line; nil to estimate.
+    var sizeFactorFile: String?
+    /// Options that decide the numbers; the control label is filled in once it is known.
+    var options: AnalysisOptions
+
+    /// Path of the result.
+    var output: String
+    /// Path of the run directory.
+    var runDirectory: String
+    /// Replace an existing result, or forget an interrupted run.
+    var force: Bool
+    /// Finish an interrupted run.
+    var resume: Bool
+
+    /// Worker processes on this machine; nil for one per NUMA node.
+    var localWorkers: Int?
+    /// Threads of each worker process and of the reading stage; nil for what the CPUs allow.
+    var threads: Int?
+    /// Where to listen for workers that others start.
+    var listen: ListenAddress?
+    /// File with the secret of those workers; nil to make one in the run directory.
+    var tokenFile: String?
+    /// Memory of all processes on this machine together, bytes.
+    var memoryBytes: Int
+    /// Where count blocks go that do not fit.
+    var scratchDirectory: String
+
+    /// The unpublished result, beside the published one.
+    var partialResult: String {
+        let name = output.split(separator: "/").last.map(String.init) ?? output
+        return output.dropLast(name.count) + ".\(name).unfinished"
+    }
+
+    /// How the memory is shared out. Reading and fitting do not overlap.
+    var memory: MemoryPlan { MemoryPlan(total: memoryBytes) }
+}
+
+/// Shares of the memory budget.
+struct MemoryPlan: Equatable, Sendable {
+    let total: Int
+
+    /// Count blocks held in memory; beyond it they are spilled.
+    var blocks: Int { total / 2 }
+    /// Slabs in flight while reading.
+    var reading: Int { total / 8 }
+    /// Control counts of one tile of genes.
+    var controlTile: Int { total / 8 }
+    /// All local worker processes together.
+    var workers: Int { total / 4 }
+}

@@ -1,0 +1,155 @@
+import ChildProcesses
+import ComputeThreads
+import CountBlocks
+import DifferentialExpression
+import Digests
+import Logging
+import NodeTopology
+import Scheduling
+import Synchronization
+import Transport
+import WireProtocol
+
+/// Sets up everything that serving needs, serves, and takes it down again.
+struct RunService {
+    let request: RunRequest
+    let placements: [ChildPlacement]
+    let directory: RunDirectory
+    let schema: RowSchema
+    let fingerprint: Fingerprint
+    let screen: LoadedScreen
+    let log: Logger
+    let display: ProgressDisplay
+    let signals: RunSignals
+
+    /// How serving ended and the digest of every durable row.
+    struct Served {
+        let outcome: ServeOutcome
+        let digests: [UInt32: Digests.Digest128]
+    }
+
+    private static let heartbeatMilliseconds: UInt32 = 5000
+    private static let silenceMilliseconds: UInt32 = 60000
+
+    /// Serves until every row is durable or given up, or the run is stopped.
+    func run(_ state: Continuation) throws(RunFailure) -> Served {
+        let mailbox = Mailbox<ServeEvent>()
+        signals.deliver(to: mailbox)
+        defer { signals.deliver(to: nil) }
+        let loops = EventLoops()
+        let numbers = ConnectionNumbers()
+        var random = SystemRandomNumberGenerator()
+        let runID = Bytes16.randomUUID(using: &random)
+        let durable = DurableDigests(state.digests)
+        let writer = RowWriter(
+            rows: state.rows, schema: schema, journal: state.journal, durable: durable
+        ) { mailbox.post(.writer($0)) }
+        let workers =
+            placements.isEmpty
+            ? nil
+            : try LocalWorkers(
+                placements: placements,
+                arguments: workerArguments,
+                loops: loops,
+                mailbox: mailbox,
+                numbers: numbers,
+                log: log
+            )
+        let listener = try request.listen.map { address throws(RunFailure) in
+            try WorkerListener(
+                address, tokenPath: request.tokenFile, directory: directory, runID: runID,
+                loops: loops, mailbox: mailbox, numbers: numbers, log: log)
+        }
+        let display = display
+        let server = RunServer(
+            configuration: configuration(state, runID),
+            mailbox: mailbox,
+            writer: writer,
+            localWorkers: workers,
+            events: try EventLog(directory.eventsPath),
+            log: log,
+            progress: { display.show("fitting", $0, unit: "perturbations") }
+        )
+        let outcome = server.run()
+        listener?.close()
+        workers?.endAll()
+        writer.end()
+        writer.waitUntilEnded()
+        // Links close with their peers; what is left is closed by the loops.
+        _ = try? waitFor { try await loops.shutdown() }
+        return Served(outcome: outcome, digests: durable.all)
+    }
+
+    private var workerArguments: [String] {
+        let share = max(request.memory.workers / max(placements.count, 1), 64 << 20)
+        return ["--memory-limit", "\(share)", "--log-format", "text", "--quiet"]
+    }
+
+    private func configuration(
+        _ state: Continuation,
+        _ runID: Bytes16
+    ) -> RunServer.Configuration {
+        let genes = screen.genes.count
+        let rowBytes = UInt64(schema.rowByteCount(geneCount: genes))
+        var factors: [UInt8] = []
+        factors.append(littleEndian: state.global.sizeFactors)
+        let resources = ServedResources(
+            controlCache: state.global.cache.encoded(),
+            sizeFactors: factors,
+            blocks: screen.counts.blocks,
+            groupOfPerturbation: screen.plan.testedGroups
+        )
+        let optionsDigest = fingerprint.optionsJSON.withUnsafeBytes { Digests.Digest128(of: $0) }
+        return RunServer.Configuration(
+            welcome: Welcome(
+                protocolMinor: ProtocolVersion.minor,
+                runID: runID,
+                inputFingerprint: Bytes16(fingerprint.digest),
+                optionsDigest: Bytes16(optionsDigest),
+                optionsJSON: fingerprint.optionsJSON,
+                rowSchemaVersion: schema.version,
+                method: request.options.method.rawValue,
+                geneCount: UInt32(genes),
+                rowBytes: rowBytes,
+                heartbeatMilliseconds: Self.heartbeatMilliseconds,
+                silenceMilliseconds: Self.silenceMilliseconds,
+                rowCreditBytes: max(16 << 20, 2 * rowBytes),
+                resources: resources.common
+            ),
+            expectation: HandshakeExpectation(build: BuildIdentity.current, runID: runID),
+            resources: resources,
+            units: units(genes),
+            durable: Set(state.digests.keys.map { PerturbationIndex($0) })
+        )
+    }
+
+    /// The perturbations as work: cost grows with the cells times genes and with the nonzeros.
+    private func units(_ genes: Int) -> [UnitOfWork] {
+        screen.plan.testedGroups.enumerated().map { row, group in
+            let block = screen.counts.blocks.blocks[group]
+            return UnitOfWork(
+                perturbation: PerturbationIndex(UInt32(row)),
+                cost: Double(block.cellCount * genes) + 4 * Double(block.nonzeroCount),
+                blockBytes: UInt64(block.byteCount)
+            )
+        }
+    }
+}
+
+
+/// The digests of durable rows, added to by the writer's thread and read when it has ended.
+final class DurableDigests: Sendable {
+    private let digests: Mutex<[UInt32: Digests.Digest128]>
+
+    init(_ initial: [UInt32: Digests.Digest128]) {
+        digests = Mutex(initial)
+    }
+
+    func add(_ records: [Journal.Record]) {
+        digests.withLock { digests in
+            for record in records { digests[record.perturbation] = record.digest }
+        }
+    }
+
+    var all: [UInt32: Digests.Digest128] { digests.withLock { $0 } }
+}

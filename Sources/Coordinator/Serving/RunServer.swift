@@ -1,0 +1,413 @@
+import ChildProcesses
+import ComputeThreads
+import Digests
+import Logging
+import NIOCore
+import Scheduling
+import Transport
+import WireProtocol
+
+/// Serves workers until every perturbation has its row: the thin shell around `LeaseScheduler`.
+///
+/// One thread takes events from a mailbox, asks the scheduler what to do and does it. Links, the
+/// writer and children report into the mailbox from their own threads.
+final class RunServer {
+    /// What does not change while the run goes on.
+    struct Configuration {
+        var welcome: Welcome
+        var expectation: HandshakeExpectation
+        var resources: ServedResources
+        var units: [UnitOfWork]
+        var durable: Set<PerturbationIndex>
+        var policy = SchedulingPolicy()
+    }
+
+    let mailbox: Mailbox<ServeEvent>
+    private let configuration: Configuration
+    private let writer: RowWriter
+    private let events: EventLog
+    private let log: Logger
+    private var scheduler: LeaseScheduler
+    private var connections: [UInt64: WorkerConnection] = [:]
+    private var workerOfRow: [UInt32: UInt64] = [:]
+    private var lost: [LostPerturbation] = []
+    private var outcome: ServeOutcome?
+    private var signal: WatchedSignal?
+    private var flushRequested = false
+    private var localWorkers: LocalWorkers?
+    private var progress: (ProgressSnapshot) -> Void
+
+    init(
+        configuration: Configuration,
+        mailbox: Mailbox<ServeEvent>,
+        writer: RowWriter,
+        localWorkers: LocalWorkers?,
+        events: EventLog,
+        log: Logger,
+        progress: @escaping (ProgressSnapshot) -> Void
+    ) {
+        self.configuration = configuration
+        self.mailbox = mailbox
+        self.writer = writer
+        self.localWorkers = localWorkers
+        self.events = events
+        self.log = log
+        self.progress = progress
+        scheduler = LeaseScheduler(
+            units: configuration.units,
+            alreadyDone: configuration.durable,
+            policy: configuration.policy
+        )
+    }
+
+    /// Serves until the run is settled or stopped; workers are told to leave, not waited for.
+    func run() -> ServeOutcome {
+        perform(scheduler.handle(.tick, now: now))
+        localWorkers?.startAll()
+        var lastTick = now
+        while outcome == nil {
+            for event in mailbox.take(waitingAtMost: 500) where outcome == nil { handle(event) }
+            if now.seconds(since: lastTick) >= 0.5, outcome == nil {
+                lastTick = now
+                perform(scheduler.handle(.tick, now: now))
+            }
+            progress(scheduler.snapshot)
+        }
+        tellWorkersToLeave("the run is over")
+        guard let outcome else { preconditionFailure("the loop ends with an outcome") }
+        return outcome
+    }
+
+    private var now: Instant { Instant(nanoseconds: monotonicNanoseconds()) }
+
+    private func handle(_ event: ServeEvent) {
+        switch event {
+        case .connected(let id, let link):
+            connections[id] = WorkerConnection(link: link, localSlot: localWorkers?.slot(of: id))
+        case .link(let id, .message(let message)):
+            receive(message, from: id)
+        case .link(let id, .closed(let closure)):
+            linkClosed(id, closure)
+        case .childEnded(let slot, let status):
+            childEnded(slot, status)
+        case .writer(let event):
+            writerReports(event)
+        case .signal(let signal):
+            self.signal = signal
+            log.notice("stopping as asked", metadata: ["signal": "\(signal)"])
+            tell(.drain)
+        }
+    }
+
+    private func tell(_ event: SchedulerEvent) {
+        perform(scheduler.handle(event, now: now))
+    }
+
+    // MARK: - Messages
+
+    private func receive(_ message: WorkerMessage, from id: UInt64) {
+        guard let connection = connections[id], connection.stage != .leaving else { return }
+        if connection.stage == .fitting { tell(.heard(WorkerID(id))) }
+        switch message {
+        case .hello(let hello):
+            greet(hello, id)
+        case .fetch(let request):
+            answer(request, id)
+        case .started(let lease, let perturbation):
+            tell(.started(WorkerID(id), LeaseID(lease), PerturbationIndex(perturbation)))
+        case .row(let chunk):
+            receiveRow(chunk, id)
+        case .fitFailed(let lease, let perturbation, let reason):
+            log.warning(
+                "a fit failed",
+                metadata: ["perturbation": "\(perturbation)", "reason": "\(reason)"])
+            tell(
+                .fitFailed(
+                    WorkerID(id), LeaseID(lease), PerturbationIndex(perturbation), reason: reason))
+        case .heartbeat: break
+        case .goodbye(let reason):
+            log.info("worker leaves", metadata: ["worker": "\(connection.name)", "why": "\(reason)"])
+            connections[id]?.stage = .leaving
+            tell(.workerLeft(WorkerID(id), .goodbye))
+        case .childExited(let exit):
+            log.warning(
+                "a remote worker process ended",
+                metadata: ["worker": "\(connection.name)", "how": "\(exit.description)"])
+        }
+    }
+
+    private func greet(_ hello: Hello, _ id: UInt64) {
+        connections[id]?.hello = hello
+        switch configuration.expectation.verdict(on: hello) {
+        case .refuse(let refusal):
+            log.warning("worker refused", metadata: ["why": "\(refusal.text)"])
+            send(.refused(refusal), to: id)
+            connections[id]?.stage = .leaving
+        case .accept(let minor):
+            var welcome = configuration.welcome
+            welcome.protocolMinor = minor
+            send(.welcome(welcome), to: id)
+            connections[id]?.link.keepAlive(
+                every: .milliseconds(Int64(welcome.heartbeatMilliseconds)),
+                silence: .milliseconds(Int64(welcome.silenceMilliseconds)),
+                sending: { .heartbeat }
+            )
+            guard hello.role == .fitter else {
+                connections[id]?.stage = .supervising
+                return
+            }
+            connections[id]?.stage = .fitting
+            connections[id]?.rows = RowAssembler(
+                rowBytes: welcome.rowBytes, creditBytes: welcome.rowCreditBytes)
+            localWorkers?.joined(id)
+            log.info(
+                "worker joins",
+                metadata: [
+                    "worker": "\(hello.host)/\(hello.processID)", "threads": "\(hello.threads)",
+                ])
+            events.note(
+                "worker_joined",
+                [
+                    "connection": "\(id)", "host": hello.host, "process": "\(hello.processID)",
+                    "threads": "\(hello.threads)",
+                ])
+            tell(
+                .workerJoined(
+                    WorkerID(id), threads: Int(hello.threads), memoryBytes: hello.memoryBytes))
+        }
+    }
+
+    private func answer(_ request: ResourceRequest, _ id: UInt64) {
+        do {
+            send(try configuration.resources.answer(request), to: id)
+        } catch {
+            stop(RunFailure(.inputOutput, "\(error)"))
+        }
+    }
+
+    private func receiveRow(_ chunk: RowChunk, _ id: UInt64) {
+        let assembled: AssembledRow?
+        do {
+            assembled = try connections[id]?.rows?.add(chunk)
+        } catch {
+            breakOff(id, "\(error)")
+            return
+        }
+        guard let row = assembled else { return }
+        let bytes = Array(row.bytes.readableBytesView)
+        let digest = bytes.withUnsafeBytes { Digests.Digest128(of: $0) }
+        guard Bytes16(digest) == row.digest else {
+            breakOff(id, "a row's digest does not match its bytes")
+            return
+        }
+        let actions = scheduler.handle(
+            .rowArrived(
+                WorkerID(id), LeaseID(row.lease), PerturbationIndex(row.perturbation),
+                digest: RowDigest(high: digest.high, low: digest.low)),
+            now: now
+        )
+        perform(actions, arrived: (id, digest, bytes))
+    }
+
+    /// Ends a connection whose peer breaks the rules.
+    private func breakOff(_ id: UInt64, _ reason: String) {
+        log.error(
+            "closing a connection",
+            metadata: ["worker": "\(connections[id]?.name ?? "?")", "why": "\(reason)"])
+        connections[id]?.link.close()
+    }
+
+    private func send(_ message: CoordinatorMessage, to id: UInt64) {
+        do {
+            try connections[id]?.link.send(message)
+        } catch {
+            breakOff(id, "\(error)")
+        }
+    }
+
+    // MARK: - Departures
+
+    private func linkClosed(_ id: UInt64, _ closure: LinkClosure) {
+        guard let connection = connections[id] else { return }
+        // A local child leaves when both its link and its process have ended: the link may still
+        // bring rows after the process is gone, and only the process tells how it died.
+        guard connection.localSlot != nil, connection.stage != .leaving else {
+            leave(id, departure(closure))
+            return
+        }
+        if let status = connection.exitStatus {
+            leave(id, .processDied("\(status)"))
+        } else {
+            connections[id]?.linkIsClosed = true
+        }
+    }
+
+    private func departure(_ closure: LinkClosure) -> Departure {
+        switch closure {
+        case .peerClosed, .reset: .processDied("\(closure)")
+        case .timedOut, .protocolViolation, .tlsFailed, .local: .networkLost
+        }
+    }
+
+    private func leave(_ id: UInt64, _ departure: Departure) {
+        guard let connection = connections.removeValue(forKey: id) else { return }
+        guard connection.stage == .fitting else { return }
+        if case .processDied(let how) = departure {
+            log.warning(
+                "worker died", metadata: ["worker": "\(connection.name)", "how": "\(how)"])
+        }
+        events.note("worker_left", ["connection": "\(id)", "how": "\(departure)"])
+        tell(.workerLeft(WorkerID(id), departure))
+    }
+
+    private func childEnded(_ slot: Int, _ status: ExitStatus) {
+        guard let children = localWorkers else { return }
+        let ended = children.ended(slot, status)
+        if let id = ended.connection {
+            connections[id]?.exitStatus = status
+            if connections[id]?.linkIsClosed == true { leave(id, .processDied("\(status)")) }
+        }
+        guard outcome == nil else { return }
+        if let failure = ended.failure {
+            stop(failure)
+        } else if signal == nil {
+            children.start(slot)
+        }
+    }
+
+    // MARK: - Writer
+
+    private func writerReports(_ event: RowWriter.Event) {
+        switch event {
+        case .written(let perturbation, let byteCount):
+            guard let worker = workerOfRow[perturbation] else { return }
+            send(
+                .rowsDurable(perturbations: [], creditBytes: UInt64(byteCount)), to: worker)
+        case .durable(let perturbations):
+            flushRequested = false
+            var byWorker: [UInt64: [UInt32]] = [:]
+            for perturbation in perturbations {
+                guard let worker = workerOfRow.removeValue(forKey: perturbation) else { continue }
+                byWorker[worker, default: []].append(perturbation)
+            }
+            for (worker, rows) in byWorker {
+                for part in rows.chunked(by: ProtocolLimits.durablePerturbations) {
+                    send(.rowsDurable(perturbations: part, creditBytes: 0), to: worker)
+                }
+            }
+            tell(.rowsDurable(perturbations.map { PerturbationIndex($0) }))
+        case .failed(let failure):
+            stop(failure)
+        case .ended: break
+        }
+    }
+
+    // MARK: - Actions
+
+    private func perform(
+        _ actions: [SchedulerAction],
+        arrived: (worker: UInt64, digest: Digests.Digest128, bytes: [UInt8])? = nil
+    ) {
+        for action in actions {
+            switch action {
+            case .grant(let worker, let lease): grant(lease, to: worker.rawValue)
+            case .write(let perturbation, _, let attempt):
+                guard let arrived else { continue }
+                workerOfRow[perturbation.rawValue] = arrived.worker
+                let record = Journal.Record(
+                    perturbation: perturbation.rawValue,
+                    attempt: UInt32(attempt),
+                    digest: arrived.digest
+                )
+                writer.write(RowWriter.Row(record: record, bytes: arrived.bytes))
+                events.note(
+                    "row",
+                    [
+                        "perturbation": "\(perturbation.rawValue)", "attempt": "\(attempt)",
+                        "connection": "\(arrived.worker)",
+                    ])
+            case .discard(let perturbation, let reason, let sameDigest):
+                guard let arrived else { continue }
+                if !sameDigest {
+                    log.error(
+                        "a second fit gave other numbers; the first is kept",
+                        metadata: ["perturbation": "\(perturbation)", "row": "\(reason)"])
+                }
+                send(
+                    .rowsDurable(
+                        perturbations: [], creditBytes: UInt64(arrived.bytes.count)),
+                    to: arrived.worker)
+            case .markFailed(let perturbation, let reason, _):
+                lose(perturbation, .failed, [reason])
+            case .markQuarantined(let perturbation, let reasons):
+                lose(perturbation, .quarantined, reasons)
+            case .closeWorker(let worker, let reason):
+                send(.finish(reason: "\(reason)"), to: worker.rawValue)
+            case .finishWorkers: tellWorkersToLeave("every perturbation is settled")
+            case .settled: outcome = signal.map { .signalled($0) } ?? .settled(lost)
+            case .stop(let reason): stopped(reason)
+            }
+        }
+        if scheduler.waitsOnlyForCommit, !flushRequested {
+            flushRequested = true
+            writer.flush()
+        }
+    }
+
+    private func grant(_ lease: GrantedLease, to worker: UInt64) {
+        let grant = LeaseGrant(
+            lease: lease.lease.rawValue,
+            solo: lease.solo,
+            perturbations: lease.perturbations.map { configuration.resources.leased($0) }
+        )
+        send(.lease(grant), to: worker)
+    }
+
+    private func lose(
+        _ perturbation: PerturbationIndex,
+        _ kind: LostPerturbation.Kind,
+        _ reasons: [String]
+    ) {
+        log.error(
+            "a perturbation is given up",
+            metadata: [
+                "perturbation": "\(perturbation.rawValue)", "kind": "\(kind)",
+                "reasons": "\(reasons.joined(separator: "; "))",
+            ])
+        events.note(
+            "given_up",
+            [
+                "perturbation": "\(perturbation.rawValue)", "kind": kind.rawValue,
+                "reasons": reasons.joined(separator: "; "),
+            ])
+        lost.append(
+            LostPerturbation(
+                perturbation: Int(perturbation.rawValue), kind: kind, reasons: reasons))
+    }
+
+    private func stopped(_ reason: StopReason) {
+        switch reason {
+        case .drained:
+            outcome =
+                signal.map { .signalled($0) }
+                ?? .stopped(RunFailure(.stopped, "\(reason); finish with --resume"))
+        case .noWorkers: stop(RunFailure(.noWorkers, "\(reason); start some, then --resume"))
+        case .tooManyDeaths: stop(RunFailure(.internalError, "\(reason)"))
+        }
+    }
+
+    private func stop(_ failure: RunFailure) {
+        if outcome == nil { outcome = .stopped(failure) }
+    }
+
+    private func tellWorkersToLeave(_ reason: String) {
+        for id in connections.keys { send(.finish(reason: reason), to: id) }
+    }
+}
+
+extension Array {
+    /// The array cut into runs of at most `size` elements.
+    fileprivate func chunked(by size: Int) -> [[Element]] {
+        stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
+    }
+}

@@ -1,0 +1,35 @@
+import ChildProcesses
+import Transport
+import WireProtocol
+
+/// What the coordinator knows of one connected worker.
+struct WorkerConnection {
+    /// What the peer has shown itself to be.
+    enum Stage: Equatable {
+        /// Connected, not greeted.
+        case greeting
+        /// Fits perturbations.
+        case fitting
+        /// Reports how its children end.
+        case supervising
+        /// Took its leave or was refused; what still comes is ignored.
+        case leaving
+    }
+
+    let link: CoordinatorLink
+    /// The local child behind the link, if it is one of ours.
+    let localSlot: Int?
+    var stage = Stage.greeting
+    /// Whether nothing can come over the link any more.
+    var linkIsClosed = false
+    /// How the local child behind the link ended.
+    var exitStatus: ExitStatus?
+    var hello: Hello?
+    var rows: RowAssembler?
+
+    /// How the worker appears in logs.
+    var name: String {
+        guard let hello else { return link.peer }
+        return "\(hello.host)/\(hello.processID)"
+    }
+}

@@ -1,0 +1,6 @@
+#ifndef CRISPYX_CDEFLATE_SHIM_H
+#define CRISPYX_CDEFLATE_SHIM_H
+
+#include <libdeflate.h>
+
+#endif

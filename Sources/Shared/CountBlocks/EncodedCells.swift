@@ -1,0 +1,36 @@
+/// Consecutive cells of a file in encoded form: what one decode thread makes of one slab.
+///
+/// Made by ``CellEncoder``; consumed by ``BlockBuilder``. Immutable, so it may cross threads.
+package struct EncodedCells: Sendable {
+    /// Number of genes of the screen.
+    package let geneCount: Int
+
+    /// File row of the first cell; the others follow without gaps.
+    package let firstRow: UInt32
+
+    /// Nonzeros of each cell; shape `[cellCount]`.
+    package let nonzeroCounts: [UInt32]
+
+    /// Where each cell's bytes begin, and the end of the last; shape `[cellCount + 1]`.
+    package let offsets: [Int]
+
+    /// The payloads of all cells one after the other.
+    package let bytes: [UInt8]
+
+    /// Number of cells, empty ones included.
+    package var cellCount: Int { nonzeroCounts.count }
+
+    init(
+        geneCount: Int,
+        firstRow: UInt32,
+        nonzeroCounts: [UInt32],
+        offsets: [Int],
+        bytes: [UInt8]
+    ) {
+        self.geneCount = geneCount
+        self.firstRow = firstRow
+        self.nonzeroCounts = nonzeroCounts
+        self.offsets = offsets
+        self.bytes = bytes
+    }
+}

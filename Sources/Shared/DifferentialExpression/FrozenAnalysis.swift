@@ -1,0 +1,203 @@
+package import CountBlocks
+import Statistics
+
+/// The result of one perturbation: every per-pair layer of the row schema, by gene.
+package struct PerturbationRow: Sendable {
+    /// Position of the perturbation in the result.
+    package let perturbation: UInt32
+    /// All per-pair layers in schema order, little-endian.
+    package let bytes: [UInt8]
+}
+
+/// Fits one perturbation at a time against a frozen control (METHODS 6.6).
+package struct FrozenAnalysis: Sendable {
+    private let cache: ControlCache
+    private let options: AnalysisOptions
+    private let floor: MeanFloor
+
+    /// Prepares fits with one cache and one set of options.
+    package init(cache: ControlCache, options: AnalysisOptions) {
+        self.cache = cache
+        self.options = options
+        floor = MeanFloor(minimum: options.minimumMean)
+    }
+
+    /// Fits all genes of one perturbation.
+    ///
+    /// - Parameters:
+    ///   - perturbation: Position of the perturbation in the result.
+    ///   - segments: The perturbation's cells in file order.
+    ///   - sizeFactors: Size factors of those cells in file order.
+    package func fit(
+        perturbation: UInt32,
+        segments: [DecodedSegment],
+        sizeFactors: [Double]
+    ) -> PerturbationRow {
+        let group = GroupOffsets(sizeFactors: sizeFactors)
+        let counts = Self.byGene(segments, group: group, geneCount: cache.geneCount)
+        let tested = testedGenes(counts, group)
+        var fits = [FrozenEffectFit](repeating: FrozenEffectFit(), count: tested.count)
+        var lastIteration = 0
+        for (index, gene) in tested.enumerated() {
+            let model = model(gene)
+            counts.withGene(gene) {
+                fits[index].runToConvergence(model: model, group: group, gene: $0)
+            }
+            lastIteration = max(lastIteration, fits[index].iterations)
+        }
+        for (index, gene) in tested.enumerated() {
+            let model = model(gene)
+            counts.withGene(gene) {
+                fits[index].run(until: lastIteration, model: model, group: group, gene: $0)
+            }
+        }
+        return row(perturbation, tested, fits, counts, group)
+    }
+
+    private func model(_ gene: Int) -> FrozenModel {
+        FrozenModel(
+            intercept: cache.intercept[gene],
+            dispersion: cache.dispersion[gene],
+            floor: floor,
+            tolerance: options.tolerance,
+            maximumIterations: options.maximumIterations
+        )
+    }
+
+    /// The perturbation's counts by gene.
+    private static func byGene(
+        _ segments: [DecodedSegment],
+        group: GroupOffsets,
+        geneCount: Int
+    ) -> GeneMajorCounts {
+        var detections = [Int](repeating: 0, count: geneCount)
+        for segment in segments {
+            segment.withCells { cells in
+                for gene in cells.genes { detections[Int(gene)] += 1 }
+            }
+        }
+        return GeneMajorCounts(
+            genes: 0..<geneCount,
+            detections: detections,
+            group: group,
+            segments: segments
+        )
+    }
+
+    /// Genes that pass the low-expression filter, ascending.
+    private func testedGenes(_ counts: GeneMajorCounts, _ group: GroupOffsets) -> [Int] {
+        (0..<cache.geneCount).filter { gene in
+            let scaled = counts.withGene(gene) { nonzeros in
+                var sum = 0.0
+                for index in 0..<nonzeros.counts.count {
+                    sum +=
+                        Double(nonzeros.counts[index])
+                        / group.sizeFactors[Int(nonzeros.positions[index])]
+                }
+                return sum
+            }
+            return options.filter.admits(
+                control: .init(
+                    expressing: Int(cache.controlExpressing[gene]),
+                    mean: cache.controlMean[gene],
+                    cells: cache.controlCells
+                ),
+                perturbed: .init(
+                    expressing: counts.expressingCells(gene),
+                    mean: scaled / Double(group.count),
+                    cells: group.count
+                )
+            )
+        }
+    }
+
+    /// Assembles the layers: test, adjustment, units, masks (METHODS 6.9 to 6.11).
+    private func row(
+        _ perturbation: UInt32,
+        _ tested: [Int],
+        _ fits: [FrozenEffectFit],
+        _ counts: GeneMajorCounts,
+        _ group: GroupOffsets
+    ) -> PerturbationRow {
+        var layers = RowLayers(geneCount: cache.geneCount)
+        for gene in 0..<cache.geneCount {
+            let expressing = counts.expressingCells(gene)
+            let enough =
+                expressing + Int(cache.controlExpressing[gene])
+                >= options.filter.minimumCellsExpressed
+            layers.share[gene] = enough ? Float(Double(expressing) / Double(group.count)) : 0
+        }
+        for (index, gene) in tested.enumerated() {
+            let fit = fits[index]
+            layers.converged[gene] = fit.convergedAt == nil ? 0 : 1
+            // Iterations count those that ended without convergence, as the published package's do.
+            layers.iterations[gene] = Float(fit.convergedAt.map { $0 - 1 } ?? fit.iterations)
+            let error = WaldTest.standardError(
+                controlWeight: cache.controlWeight[gene], groupWeight: fit.weight)
+            guard fit.convergedAt != nil, fit.effect.isFinite, error.isFinite, error > 0 else {
+                continue
+            }
+            layers.effect[gene] = fit.effect
+            layers.standardError[gene] = error
+            layers.intercept[gene] = cache.intercept[gene]
+            layers.zScore[gene] = fit.effect / error
+            layers.pValue[gene] = NormalDistribution.twoSidedPValue(z: fit.effect / error)
+        }
+        return PerturbationRow(
+            perturbation: perturbation,
+            bytes: layers.encoded(options: options)
+        )
+    }
+}
+
+/// The values of one row before they are put into schema order.
+private struct RowLayers {
+    var effect: [Double]
+    var standardError: [Double]
+    var intercept: [Double]
+    var zScore: [Double]
+    var pValue: [Double]
+    var converged: [Float]
+    var iterations: [Float]
+    var share: [Float]
+
+    init(geneCount: Int) {
+        let untested = [Double](repeating: .nan, count: geneCount)
+        let zeros = [Float](repeating: 0, count: geneCount)
+        effect = untested
+        standardError = untested
+        intercept = untested
+        zScore = untested
+        pValue = untested
+        converged = zeros
+        iterations = zeros
+        share = zeros
+    }
+
+    func encoded(options: AnalysisOptions) -> [UInt8] {
+        let unit = options.foldChangeBase == .log2 ? RealFunctions.log(2) : 1
+        let foldChange = effect.map { $0 / unit }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(RowSchema.nbGLM.rowByteCount(geneCount: effect.count))
+        for layer in RowSchema.nbGLM.pairLayers {
+            switch layer.name {
+            case "X", "logfoldchanges", "logfoldchange_raw":
+                bytes.append(littleEndian: foldChange)
+            case "z_score": bytes.append(littleEndian: zScore)
+            case "pvalue": bytes.append(littleEndian: pValue)
+            case "pvalue_adj":
+                bytes.append(
+                    littleEndian: MultipleTesting.adjust(pValue, by: options.correction))
+            case "logfoldchange_raw_ln": bytes.append(littleEndian: effect)
+            case "intercept": bytes.append(littleEndian: intercept)
+            case "standard_error": bytes.append(littleEndian: standardError.map { $0 / unit })
+            case "standard_error_ln": bytes.append(littleEndian: standardError)
+            case "converged": bytes.append(littleEndian: converged)
+            case "iterations": bytes.append(littleEndian: iterations)
+            case "pts": bytes.append(littleEndian: share)
+            default: preconditionFailure("the schema names a layer without values: \(layer.name)")
+            }
+        }
+        return bytes
+    }
+}

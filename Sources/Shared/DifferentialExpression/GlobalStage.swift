@@ -1,0 +1,274 @@
+package import ComputeThreads
+package import CountBlocks
+import Statistics
+
+/// What the global stage produces: the frozen cache and each cell's size factor.
+package struct GlobalResult: Sendable {
+    /// Per-gene values that every fit uses.
+    package var cache: ControlCache
+    /// Size factors by file row; NaN for cells without a label.
+    package var sizeFactors: [Double]
+
+    /// Pairs a cache with the size factors it was made with.
+    package init(cache: ControlCache, sizeFactors: [Double]) {
+        self.cache = cache
+        self.sizeFactors = sizeFactors
+    }
+}
+
+/// The dispersion of each gene over all labelled cells; all arrays have shape `[genes]`.
+package struct ScreenDispersions: Sendable {
+    /// Mean of count over size factor.
+    package var means: [Double]
+    /// Moment estimate from the gene's own counts.
+    package var own: [Double]
+    /// The trend at the gene's mean.
+    package var trend: [Double]
+    /// What tests use: the geometric mean of the two.
+    package var combined: [Double]
+}
+
+/// Computes what belongs to the screen as a whole, before any perturbation is fitted.
+///
+/// Four streaming passes over the count blocks (gene sums, size factors, scaled sums, and, only
+/// for genes so rare that a floor binds, their dispersion terms), then the control fit by tiles.
+package struct GlobalStage {
+    private let screen: ScreenCounts
+    private let options: AnalysisOptions
+    private let team: ThreadTeam
+    private let memoryBytes: Int
+    private var sweep: SegmentSweep { SegmentSweep(screen: screen, team: team) }
+
+    /// Prepares the stage.
+    ///
+    /// - Parameters:
+    ///   - screen: The screen's count blocks.
+    ///   - options: Options that decide the numbers.
+    ///   - team: Threads to compute with.
+    ///   - memoryBytes: Budget for the control tiles.
+    package init(
+        screen: ScreenCounts,
+        options: AnalysisOptions,
+        team: ThreadTeam,
+        memoryBytes: Int
+    ) {
+        self.screen = screen
+        self.options = options
+        self.team = team
+        self.memoryBytes = memoryBytes
+    }
+
+    /// Runs the stage.
+    ///
+    /// - Parameter userSizeFactors: Factors by file row, used instead of estimates; nil to estimate.
+    /// - Throws: `CountBlockError` when a spilled block cannot be read back.
+    package func run(userSizeFactors: [Double]?) throws(CountBlockError) -> GlobalResult {
+        let sizeFactors = try sizeFactors(userSizeFactors)
+        let dispersions = try dispersions(sizeFactors: sizeFactors)
+        var cache = ControlCache()
+        cache.dispersion = dispersions.combined
+        cache.dispersionTrend = dispersions.trend
+        try fitControl(into: &cache, sizeFactors)
+        return GlobalResult(cache: cache, sizeFactors: sizeFactors)
+    }
+
+    /// Estimates the dispersion of every gene over all labelled cells (METHODS 6.4).
+    ///
+    /// - Parameter sizeFactors: Size factors by file row, as ``run(userSizeFactors:)`` gives them.
+    /// - Throws: `CountBlockError` when a spilled block cannot be read back.
+    package func dispersions(
+        sizeFactors: [Double]
+    ) throws(CountBlockError) -> ScreenDispersions {
+        let all = try scaledSums(of: screen.summationOrder, sizeFactors)
+        let labelled = screen.labelledCells
+        let means = all.scaled.map { $0 / Double(labelled.count) }
+        let global = GlobalDispersion(
+            cells: GroupOffsets(sizeFactors: labelled.map { sizeFactors[$0] }))
+        let own = try ownDispersions(means, all, global, sizeFactors)
+        let fitted = DispersionTrend(means: means, dispersions: own)
+        let trend = means.map { fitted.value(atMean: $0) }
+        return ScreenDispersions(
+            means: means,
+            own: own,
+            trend: trend,
+            combined: zip(own, trend).map { GlobalDispersion.combine(own: $0, trend: $1) }
+        )
+    }
+
+    private func fitControl(
+        into cache: inout ControlCache,
+        _ sizeFactors: [Double]
+    ) throws(CountBlockError) {
+        let control = GroupOffsets(sizeFactors: screen.controlCells.map { sizeFactors[$0] })
+        let sums = try scaledSums(of: [screen.controlGroup], sizeFactors)
+        cache.controlCells = control.count
+        cache.controlMedianOffset = control.medianOffset
+        cache.controlExpressing = sums.detections.map { UInt32($0) }
+        cache.controlMean = sums.scaled.map { $0 / Double(control.count) }
+        let stage = ControlStage(
+            screen: screen, options: options, team: team, memoryBytes: memoryBytes)
+        let fitted = try stage.run(
+            control: control,
+            detections: sums.detections.map { Int($0) },
+            countSums: sums.counts
+        )
+        cache.intercept = fitted.intercept
+        cache.controlDispersion = fitted.dispersion
+        cache.controlWeight = fitted.weight
+    }
+
+    // MARK: - Size factors
+
+    /// Size factors by file row, completed and scaled over the labelled cells; NaN elsewhere.
+    private func sizeFactors(_ userGiven: [Double]?) throws(CountBlockError) -> [Double] {
+        let labelled = screen.labelledCells
+        let raw: [Double]
+        if let userGiven { raw = userGiven } else { raw = try estimateSizeFactors() }
+        var factors = SizeFactors.completed(labelled.map { raw[$0] })
+        if options.scaleSizeFactors { factors = SizeFactors.scaled(factors) }
+        var byRow = [Double](repeating: .nan, count: screen.groupOfCell.count)
+        for (index, row) in labelled.enumerated() { byRow[row] = factors[index] }
+        return byRow
+    }
+
+    private func estimateSizeFactors() throws(CountBlockError) -> [Double] {
+        let genes = screen.geneCount
+        let logs = LogTable()
+        let sums = try sweep.sums(over: screen.summationOrder, fields: 2) { segment, sums in
+            for index in 0..<segment.genes.count {
+                let gene = Int(segment.genes[index])
+                sums[gene] += logs.log(segment.counts[index])
+                sums[genes + gene] += 1
+            }
+        }
+        let means = SizeFactors.geometricMeans(
+            logSums: Array(sums[..<genes]), detections: Array(sums[genes...]))
+        let result = SharedDoubles(count: screen.groupOfCell.count, value: .nan)
+        let geneCount = screen.geneCount
+        _ = try sweep.sums(over: screen.summationOrder, fields: 0) { segment, _ in
+            withUnsafeTemporaryAllocation(of: Double.self, capacity: geneCount) { ratios in
+                for cell in 0..<segment.rows.count {
+                    let range = segment.starts[cell]..<segment.starts[cell + 1]
+                    result.values[Int(segment.rows[cell])] = means.withUnsafeBufferPointer {
+                        SizeFactors.ofCell(
+                            genes: UnsafeBufferPointer(rebasing: segment.genes[range]),
+                            counts: UnsafeBufferPointer(rebasing: segment.counts[range]),
+                            geometricMeans: $0,
+                            ratios: ratios
+                        )
+                    }
+                }
+            }
+        }
+        return result.array
+    }
+
+    // MARK: - Sums of scaled counts
+
+    /// Sums over the cells of a group, per gene.
+    private struct ScaledSums {
+        /// Σ Y/s.
+        var scaled: [Double]
+        /// Σ (Y² - Y)/s².
+        var excess: [Double]
+        /// Σ Y.
+        var counts: [Double]
+        /// Cells with a nonzero count.
+        var detections: [Double]
+    }
+
+    private func scaledSums(
+        of groups: [Int],
+        _ sizeFactors: [Double]
+    ) throws(CountBlockError) -> ScaledSums {
+        let genes = screen.geneCount
+        let sums = try sweep.sums(over: groups, fields: 4) { segment, sums in
+            for cell in 0..<segment.rows.count {
+                let inverse = 1 / max(sizeFactors[Int(segment.rows[cell])], 1e-8)
+                for index in segment.starts[cell]..<segment.starts[cell + 1] {
+                    let gene = Int(segment.genes[index])
+                    let y = Double(segment.counts[index])
+                    sums[gene] += y * inverse
+                    sums[genes + gene] += (y * y - y) * (inverse * inverse)
+                    sums[2 * genes + gene] += y
+                    sums[3 * genes + gene] += 1
+                }
+            }
+        }
+        func field(_ index: Int) -> [Double] { Array(sums[index * genes..<(index + 1) * genes]) }
+        return ScaledSums(
+            scaled: field(0), excess: field(1), counts: field(2), detections: field(3))
+    }
+
+    // MARK: - Global dispersion
+
+    private func ownDispersions(
+        _ means: [Double],
+        _ sums: ScaledSums,
+        _ dispersion: GlobalDispersion,
+        _ sizeFactors: [Double]
+    ) throws(CountBlockError) -> [Double] {
+        let isUnbounded = means.map { dispersion.isUnbounded(normalizedMean: $0) }
+        let scales = means.map { dispersion.scale(normalizedMean: $0) }
+        var excess = [Double](repeating: 0, count: means.count)
+        let needsCells = means.indices.contains {
+            !isUnbounded[$0] && sums.detections[$0] > 0
+        }
+        if needsCells {
+            excess = try sweep.sums(over: screen.summationOrder, fields: 1) { segment, sums in
+                for cell in 0..<segment.rows.count {
+                    let factor = max(sizeFactors[Int(segment.rows[cell])], 1e-8)
+                    for index in segment.starts[cell]..<segment.starts[cell + 1] {
+                        let gene = Int(segment.genes[index])
+                        guard !isUnbounded[gene] else { continue }
+                        sums[gene] += dispersion.excess(
+                            count: Double(segment.counts[index]),
+                            sizeFactor: factor,
+                            scale: scales[gene]
+                        )
+                    }
+                }
+            }
+        }
+        return means.indices.map { gene in
+            isUnbounded[gene]
+                ? dispersion.fromSums(
+                    normalizedMean: means[gene],
+                    scaledSum: sums.scaled[gene],
+                    scaledExcess: sums.excess[gene]
+                )
+                : dispersion.fromExcess(normalizedMean: means[gene], excess: excess[gene])
+        }
+    }
+}
+
+/// Natural logarithms of small counts, computed once.
+private struct LogTable: Sendable {
+    private let small: [Double]
+
+    init() {
+        small = (0..<256).map { RealFunctions.log(Double($0)) }
+    }
+
+    @inline(__always)
+    func log(_ count: UInt32) -> Double {
+        count < 256 ? small[Int(count)] : RealFunctions.log(Double(count))
+    }
+}
+
+/// One value per cell, each written by the one thread that has the cell's segment.
+///
+/// `@unchecked`: a cell lies in exactly one segment and a segment is handled by one thread; readers
+/// come after the barrier that ends the pass.
+private final class SharedDoubles: @unchecked Sendable {
+    let values: UnsafeMutableBufferPointer<Double>
+
+    init(count: Int, value: Double) {
+        values = .allocate(capacity: count)
+        values.initialize(repeating: value)
+    }
+
+    deinit { values.deallocate() }
+
+    var array: [Double] { Array(values) }
+}

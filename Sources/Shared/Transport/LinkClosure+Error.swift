@@ -1,0 +1,45 @@
+internal import Glibc
+internal import NIOCore
+internal import NIOSSL
+
+extension LinkClosure {
+    /// What an error of the socket or of TLS says about the end of a link; nil if nothing.
+    init?(_ error: any Error) {
+        switch error {
+        case let error as IOError:
+            switch error.errnoCode {
+            case ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ENETDOWN: self = .timedOut(.network)
+            case EPIPE: self = .peerClosed
+            default: self = .reset
+            }
+        case NIOSSLError.uncleanShutdown:
+            // A process that dies does not say goodbye in TLS either.
+            self = .peerClosed
+        case is NIOSSLError, is BoringSSLError:
+            self = .tlsFailed(TLSErrorText.of(error))
+        default:
+            return nil
+        }
+    }
+}
+
+/// TLS errors in words, without the library's source positions.
+enum TLSErrorText {
+    /// A short text such as `WRONG_VERSION_NUMBER`.
+    static func of(_ error: any Error) -> String {
+        switch error {
+        case NIOSSLError.handshakeFailed(let inner): of(inner)
+        case NIOSSLError.shutdownFailed(let inner): of(inner)
+        case BoringSSLError.sslError(let stack), BoringSSLError.unknownError(let stack):
+            stack.isEmpty ? "no detail" : stack.map(reason).joined(separator: ", ")
+        case let error as IOError: systemMessage(error.errnoCode)
+        default: "\(error)"
+        }
+    }
+
+    private static func reason(_ error: BoringSSLInternalError) -> String {
+        let text = error.description.split(separator: " at ", maxSplits: 1)[0]
+        let last = text.split(separator: ":").last ?? text
+        return last.trimmingPrefix { $0 == " " }.description
+    }
+}

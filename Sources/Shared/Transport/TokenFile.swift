@@ -1,0 +1,101 @@
+internal import Glibc
+
+/// Files that hold a ``Token`` as hexadecimal digits.
+package enum TokenFile {
+    /// Longest file that can hold a token with white space around it, in bytes.
+    private static let longestFile = 4096
+
+    /// Reads a token.
+    ///
+    /// - Throws: ``TransportError`` when the file is missing, not regular, open to others than its
+    ///   owner (mode wider than 0600), not hexadecimal, or holds too few or too many bytes.
+    package static func load(path: String) throws(TransportError) -> Token {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw .tokenFile(path: path, operation: "open it", errno: errno)
+        }
+        defer { close(descriptor) }
+        try checkMode(descriptor, path: path)
+        var text = [UInt8](repeating: 0, count: longestFile)
+        let length = read(descriptor, &text, text.count)
+        guard length >= 0 else {
+            throw .tokenFile(path: path, operation: "read it", errno: errno)
+        }
+        let bytes = try decode(text[0..<length], path: path)
+        guard let token = Token(bytes: bytes) else {
+            throw .tokenLength(path: path, bytes: bytes.count, allowed: Token.allowedByteCount)
+        }
+        return token
+    }
+
+    /// Makes a new token and writes it to a file that must not exist yet, with mode 0600.
+    ///
+    /// - Throws: ``TransportError/tokenFile(path:operation:errno:)``, also when the file exists.
+    package static func create(path: String) throws(TransportError) -> Token {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw .tokenFile(path: path, operation: "create it", errno: errno)
+        }
+        defer { close(descriptor) }
+        let token = Token.random()
+        let text = encode(token.bytes)
+        let written = text.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        guard written == text.count, fsync(descriptor) == 0 else {
+            let problem = written >= 0 && written < text.count ? ENOSPC : errno
+            // A file with half a secret must not be found by the next start.
+            unlink(path)
+            throw .tokenFile(path: path, operation: "write it", errno: problem)
+        }
+        return token
+    }
+
+    private static func checkMode(_ descriptor: Int32, path: String) throws(TransportError) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw .tokenFile(path: path, operation: "inspect it", errno: errno)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw .tokenNotAFile(path: path)
+        }
+        let mode = status.st_mode & 0o7777
+        guard mode & ~0o600 == 0 else {
+            throw .tokenTooOpen(path: path, mode: mode)
+        }
+    }
+
+    private static func decode(
+        _ text: ArraySlice<UInt8>,
+        path: String
+    ) throws(TransportError) -> [UInt8] {
+        let space: Set<UInt8> = [0x20, 0x09, 0x0a, 0x0d]
+        let start = text.firstIndex { !space.contains($0) } ?? text.endIndex
+        let end = text.lastIndex { !space.contains($0) }.map { $0 + 1 } ?? start
+        var bytes: [UInt8] = []
+        for position in stride(from: start, to: end, by: 2) {
+            guard
+                position + 1 < end,
+                let upper = digit(text[position]),
+                let lower = digit(text[position + 1])
+            else {
+                throw .tokenNotHexadecimal(path: path, position: position + 1)
+            }
+            bytes.append(upper << 4 | lower)
+        }
+        return bytes
+    }
+
+    private static func digit(_ character: UInt8) -> UInt8? {
+        switch character {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    private static func encode(_ bytes: [UInt8]) -> [UInt8] {
+        let digits = Array("0123456789abcdef".utf8)
+        return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+            + [UInt8(ascii: "\n")]
+    }
+}

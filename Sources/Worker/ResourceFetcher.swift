@@ -1,0 +1,108 @@
+import Digests
+import NIOCore
+import Scheduling
+import WireProtocol
+
+/// Fetches whole resources as chunks, a few requests ahead, and checks their digests.
+struct ResourceFetcher {
+    /// What a chunk led to.
+    enum Outcome: Equatable {
+        /// More chunks are to come.
+        case incomplete
+        /// All bytes are there and their digest is right.
+        case complete(String)
+        /// All bytes are there, but they are not what was announced.
+        case damaged(String)
+        /// The chunk answers no request.
+        case unexpected
+    }
+
+    private struct Fetch {
+        let demand: ResourceDemand
+        var bytes: [UInt8]
+        var requested = 0
+        var received = 0
+    }
+
+    private static let chunkBytes = 1 << 20
+    private static let chunksAhead = 4
+
+    private var fetches: [String: Fetch] = [:]
+    private var nameOfRequest: [UInt64: (name: String, offset: Int, length: Int)] = [:]
+    private var nextRequest: UInt64 = 1
+    private var complete: [String: [UInt8]] = [:]
+
+    /// Begins to fetch a resource.
+    ///
+    /// - Returns: Requests to send; none for an empty resource, which is complete at once.
+    mutating func begin(_ demand: ResourceDemand) -> [ResourceRequest] {
+        fetches[demand.name] = Fetch(
+            demand: demand, bytes: [UInt8](repeating: 0, count: Int(demand.bytes)))
+        return moreRequests(demand.name)
+    }
+
+    /// Takes in a chunk.
+    ///
+    /// - Returns: What it led to, and further requests to send.
+    mutating func receive(_ chunk: ResourceChunk) -> (Outcome, [ResourceRequest]) {
+        guard let request = nameOfRequest.removeValue(forKey: chunk.request),
+            request.offset == Int(clamping: chunk.offset),
+            request.length == chunk.payload.readableBytes,
+            fetches[request.name] != nil
+        else { return (.unexpected, []) }
+        fetches[request.name]?.bytes.replaceSubrange(
+            request.offset..<request.offset + request.length,
+            with: chunk.payload.readableBytesView
+        )
+        fetches[request.name]?.received += request.length
+        guard let fetch = fetches[request.name], fetch.received == fetch.bytes.count else {
+            return (.incomplete, moreRequests(request.name))
+        }
+        fetches[request.name] = nil
+        // A block's digest covers its segments' digests and is checked while it is decoded.
+        if !request.name.hasPrefix("block/") {
+            let digest = fetch.bytes.withUnsafeBytes { Digests.Digest128(of: $0) }
+            guard digest.high == fetch.demand.digest.high, digest.low == fetch.demand.digest.low
+            else { return (.damaged(request.name), []) }
+        }
+        complete[request.name] = fetch.bytes
+        return (.complete(request.name), [])
+    }
+
+    /// Gives up the fetch that a request belonged to.
+    ///
+    /// - Returns: The resource's name, or nil when the request is not known.
+    mutating func missing(_ request: UInt64) -> String? {
+        guard let name = nameOfRequest.removeValue(forKey: request)?.name else { return nil }
+        fetches[name] = nil
+        return name
+    }
+
+    /// The bytes of a complete resource.
+    func bytes(_ name: String) -> [UInt8]? { complete[name] }
+
+    /// Forgets a resource.
+    mutating func release(_ name: String) { complete[name] = nil }
+
+    private mutating func moreRequests(_ name: String) -> [ResourceRequest] {
+        guard var fetch = fetches[name] else { return [] }
+        var requests: [ResourceRequest] = []
+        while fetch.requested < fetch.bytes.count,
+            fetch.requested - fetch.received < Self.chunksAhead * Self.chunkBytes
+        {
+            let length = min(Self.chunkBytes, fetch.bytes.count - fetch.requested)
+            requests.append(
+                ResourceRequest(
+                    request: nextRequest,
+                    name: name,
+                    offset: UInt64(fetch.requested),
+                    length: UInt32(length)
+                ))
+            nameOfRequest[nextRequest] = (name, fetch.requested, length)
+            nextRequest += 1
+            fetch.requested += length
+        }
+        fetches[name] = fetch
+        return requests
+    }
+}

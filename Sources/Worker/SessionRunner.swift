@@ -1,0 +1,315 @@
+import ChildProcesses
+import ComputeThreads
+import Digests
+import Foundation
+import Logging
+import NIOCore
+import NodeTopology
+import Scheduling
+import Synchronization
+import Transport
+import WireProtocol
+
+/// How a worker process ends.
+enum WorkerExit: Equatable {
+    /// Left in order.
+    case finished
+    /// The coordinator would not have it.
+    case refused(String)
+    /// The connection was lost or unusable.
+    case lost(String)
+
+    /// The exit status.
+    var status: Int32 {
+        switch self {
+        case .finished: 0
+        case .refused: 77
+        case .lost: 75
+        }
+    }
+}
+
+/// Runs one session over one link: the thin shell around `WorkerSession`.
+///
+/// One thread takes events from a mailbox and does what the session says; fits run on threads of
+/// their own and heartbeats come from the link's event loop, so that neither waits for the other.
+final class SessionRunner {
+    private enum Event: Sendable {
+        case link(LinkEvent<CoordinatorMessage>)
+        case fitted(UInt32, FinishedRow)
+        case threw(UInt32, String)
+        case damaged(String)
+        case terminate
+    }
+
+    private let hello: Hello
+    private let log: Logger
+    private let mailbox = Mailbox<Event>()
+    private let threads: JobThreads
+    private let pulse = Pulse()
+    private var session: WorkerSession
+    private var link: WorkerLink?
+    private var fetcher = ResourceFetcher()
+    private var terms: RunTerms?
+    private var context: FitContext?
+    private var leases: [UInt32: UInt64] = [:]
+    private var digests: [String: Digests.Digest128] = [:]
+    private var rows: [UInt32: FinishedRow] = [:]
+    private var exit: WorkerExit?
+
+    /// Prepares a session.
+    ///
+    /// - Parameter hello: The greeting; says how many threads fit and what memory they may use.
+    init(hello: Hello, log: Logger) {
+        self.hello = hello
+        self.log = log
+        threads = JobThreads(threadCount: Int(hello.threads))
+        session = WorkerSession(
+            threads: Int(hello.threads), prefetchBytes: max(hello.memoryBytes / 4, 1 << 20))
+    }
+
+    /// The receiver of the link's events.
+    var onEvent: LinkEventHandler<CoordinatorMessage> {
+        let mailbox = mailbox
+        return { mailbox.post(.link($0)) }
+    }
+
+    /// Asks the session to finish what it is fitting and leave; callable from any thread.
+    var terminate: @Sendable () -> Void {
+        let mailbox = mailbox
+        return { mailbox.post(.terminate) }
+    }
+
+    /// Greets and works until the session ends.
+    func run(over link: WorkerLink) -> WorkerExit {
+        self.link = link
+        send(.hello(hello))
+        while exit == nil {
+            for event in mailbox.take() where exit == nil { handle(event) }
+        }
+        flush(link, milliseconds: 5000)
+        link.close()
+        return exit ?? .lost("the session ended without a reason")
+    }
+
+    private func handle(_ event: Event) {
+        switch event {
+        case .link(.message(let message)): receive(message)
+        case .link(.closed(let closure)): tell(.linkClosed("\(closure)"))
+        case .fitted(let perturbation, let row):
+            rows[perturbation] = row
+            pulse.ended(perturbation)
+            tell(.fitFinished(PerturbationIndex(perturbation), rowBytes: UInt64(row.bytes.count)))
+        case .threw(let perturbation, let reason):
+            pulse.ended(perturbation)
+            tell(.fitThrew(PerturbationIndex(perturbation), reason: reason))
+        case .damaged(let name): tell(.resourceDamaged(name))
+        case .terminate: tell(.terminateRequested)
+        }
+    }
+
+    private func receive(_ message: CoordinatorMessage) {
+        switch message {
+        case .welcome(let welcome): greeted(welcome)
+        case .refused(let refusal):
+            tell(.refused(refusal.text, retry: refusal.code.isTemporary))
+        case .resourceChunk(let chunk): received(chunk)
+        case .resourceMissing(let request, let reason):
+            guard let name = fetcher.missing(request) else { return }
+            tell(.resourceMissing(name, reason: reason))
+        case .lease(let grant): granted(grant)
+        case .rowsDurable(_, let credit):
+            if credit > 0 { tell(.creditReturned(credit)) }
+        case .heartbeat: break
+        case .finish: tell(.finishRequested)
+        }
+    }
+
+    private func greeted(_ welcome: Welcome) {
+        do throws(WorkerFailure) {
+            terms = try RunTerms(welcome)
+        } catch {
+            send(.goodbye(reason: "\(error)"))
+            exit = .refused("\(error)")
+            return
+        }
+        let pulse = pulse
+        link?.keepAlive(
+            every: .milliseconds(Int64(welcome.heartbeatMilliseconds)),
+            silence: .milliseconds(Int64(welcome.silenceMilliseconds)),
+            sending: { .heartbeat(pulse.heartbeat) }
+        )
+        tell(
+            .welcomed(
+                resources: welcome.resources.map { ResourceDemand($0) },
+                rowCreditBytes: welcome.rowCreditBytes))
+    }
+
+    private func granted(_ grant: LeaseGrant) {
+        for unit in grant.perturbations {
+            leases[unit.index] = grant.lease
+            digests[unit.block.name] = Digests.Digest128(
+                high: unit.block.digest.high, low: unit.block.digest.low)
+        }
+        tell(
+            .leaseGranted(
+                LeaseID(grant.lease),
+                solo: grant.solo,
+                units: grant.perturbations.map {
+                    LeasedUnit(
+                        perturbation: PerturbationIndex($0.index), block: ResourceDemand($0.block))
+                }
+            ))
+    }
+
+    private func received(_ chunk: ResourceChunk) {
+        let (outcome, requests) = fetcher.receive(chunk)
+        for request in requests { send(.fetch(request)) }
+        switch outcome {
+        case .incomplete: break
+        case .unexpected: log.debug("a chunk nobody asked for", metadata: [:])
+        case .damaged(let name): tell(.resourceDamaged(name))
+        case .complete(let name):
+            if !prepareContext() { return }
+            tell(.resourceComplete(name))
+        }
+    }
+
+    /// Makes the context once the common resources are there; false when they are useless.
+    private func prepareContext() -> Bool {
+        guard context == nil, let terms, let cache = fetcher.bytes("control-cache"),
+            let factors = fetcher.bytes("size-factors")
+        else { return true }
+        do throws(WorkerFailure) {
+            context = try FitContext(terms: terms, controlCache: cache, sizeFactors: factors)
+            fetcher.release("control-cache")
+            fetcher.release("size-factors")
+            return true
+        } catch {
+            send(.goodbye(reason: "\(error)"))
+            exit = .refused("\(error)")
+            return false
+        }
+    }
+
+    // MARK: - Actions
+
+    private func tell(_ event: SessionEvent) {
+        for action in session.handle(event) where exit == nil { perform(action) }
+    }
+
+    private func perform(_ action: SessionAction) {
+        switch action {
+        case .fetch(let demand):
+            let requests = fetcher.begin(demand)
+            for request in requests { send(.fetch(request)) }
+            if requests.isEmpty { tell(.resourceComplete(demand.name)) }
+        case .release(let name):
+            fetcher.release(name)
+        case .sendStarted(let lease, let perturbation):
+            send(.started(lease: lease.rawValue, perturbation: perturbation.rawValue))
+        case .startFit(let perturbation, _, let block):
+            start(perturbation.rawValue, block: block)
+        case .sendRow(let perturbation, let lease):
+            sendRow(perturbation.rawValue, lease: lease.rawValue)
+        case .sendFitFailed(let lease, let perturbation, let reason):
+            send(
+                .fitFailed(
+                    lease: lease.rawValue, perturbation: perturbation.rawValue, reason: reason))
+        case .sendGoodbye(let reason):
+            send(.goodbye(reason: reason))
+        case .exit(.finished): exit = .finished
+        case .exit(.refused(let text, _)): exit = .refused(text)
+        case .exit(.lost(let text)): exit = .lost(text)
+        }
+    }
+
+    private func start(_ perturbation: UInt32, block name: String) {
+        guard let context, let block = fetcher.bytes(name), let digest = digests[name] else {
+            tell(.fitThrew(PerturbationIndex(perturbation), reason: "block \(name) is not here"))
+            return
+        }
+        fetcher.release(name)
+        pulse.began(perturbation)
+        let mailbox = mailbox
+        let link = link
+        threads.submit {
+            // A process that dies without having said what it was fitting cannot be told from an
+            // innocent one, so the announcement leaves first.
+            if let link { flush(link, milliseconds: 20) }
+            FitFailPoint.pass(perturbation)
+            do {
+                let row = try context.fit(
+                    perturbation: perturbation, block: block, digest: digest)
+                mailbox.post(.fitted(perturbation, row))
+            } catch {
+                mailbox.post(.threw(perturbation, "\(error)"))
+            }
+        }
+    }
+
+    private func sendRow(_ perturbation: UInt32, lease: UInt64) {
+        guard let row = rows.removeValue(forKey: perturbation) else { return }
+        let chunks = RowChunk.chunks(
+            lease: lease,
+            perturbation: perturbation,
+            digest: Bytes16(high: row.digest.high, low: row.digest.low),
+            row: ByteBuffer(bytes: row.bytes)
+        )
+        for chunk in chunks { send(.row(chunk)) }
+        tell(.rowSent(PerturbationIndex(perturbation)))
+    }
+
+    private func send(_ message: WorkerMessage) {
+        do throws(WireProtocolError) {
+            try link?.send(message)
+        } catch {
+            exit = .lost("\(error)")
+        }
+    }
+}
+
+/// Waits until the operating system has everything that was sent, but not for ever.
+private func flush(_ link: WorkerLink, milliseconds: Int) {
+    var waited = 0
+    while link.queuedBytes > 0, waited < milliseconds * 20 {
+        usleep(50)
+        waited += 1
+    }
+}
+
+extension ResourceDemand {
+    /// The session's form of what a message announces.
+    fileprivate init(_ description: ResourceDescription) {
+        self.init(
+            name: description.name,
+            bytes: description.bytes,
+            digest: .init(high: description.digest.high, low: description.digest.low)
+        )
+    }
+}
+
+/// What a heartbeat says, kept where the event loop can read it at any time.
+private final class Pulse: Sendable {
+    private let state = Mutex((finished: UInt64(0), running: Set<UInt32>()))
+
+    func began(_ perturbation: UInt32) {
+        state.withLock { _ = $0.running.insert(perturbation) }
+    }
+
+    func ended(_ perturbation: UInt32) {
+        state.withLock {
+            $0.running.remove(perturbation)
+            $0.finished += 1
+        }
+    }
+
+    var heartbeat: WorkerHeartbeat {
+        let (finished, running) = state.withLock { ($0.finished, $0.running.sorted()) }
+        return WorkerHeartbeat(
+            finishedPerturbations: finished,
+            runningPerturbations: running,
+            residentBytes: UInt64(ProcessMemory.residentBytes() ?? 0)
+        )
+    }
+}

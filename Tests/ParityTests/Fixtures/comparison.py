@@ -1,0 +1,246 @@
+"""Compares a result with the reference's, layer by layer, and names the worst element of each."""
+
+import dataclasses
+
+import numpy as np
+
+EXACT = "exact"
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """How far a layer may be from the reference's.
+
+    |difference| <= absolute + relative * |reference| + per_error * (that element's standard
+    error); with `logarithm`, of ln of the values. `beside` allows a share of the elements to be
+    one off.
+    """
+
+    absolute: float = 0.0
+    relative: float = 0.0
+    per_error: float = 0.0
+    logarithm: bool = False
+    beside: float = 0.0
+
+
+def table(effect, intercept, error, score, pvalue, dispersion, trend, iterations):
+    """Bounds by layer."""
+    names = ("X", "logfoldchanges", "logfoldchange_raw", "logfoldchange_raw_ln")
+    return {
+        **dict.fromkeys(names, effect),
+        "intercept": intercept,
+        **dict.fromkeys(("standard_error", "standard_error_ln"), error),
+        "z_score": score,
+        **dict.fromkeys(("pvalue", "pvalue_adj"), pvalue),
+        **dict.fromkeys(("dispersion", "dispersion_raw"), dispersion),
+        "dispersion_trend": trend,
+        "iterations": iterations,
+        **dict.fromkeys(("converged", "pts", "pts_rest"), EXACT),
+    }
+
+
+# Both sides given the same size factors, or a file of integers, whose logarithms the reference
+# takes as doubles: only the order of additions and the last digit of exp and log differ. A p-value
+# is compared as ln p, because z enters it squared.
+SAME = {
+    **table(
+        effect=Bound(absolute=1e-10, per_error=1e-10),
+        intercept=Bound(absolute=1e-10),
+        error=Bound(relative=1e-9),
+        score=Bound(absolute=1e-9, relative=1e-9),
+        pvalue=Bound(absolute=1e-9, relative=1e-9, logarithm=True),
+        dispersion=Bound(absolute=1e-11, relative=1e-9),
+        trend=Bound(relative=1e-9),
+        iterations=EXACT,
+    ),
+    "size_factors": Bound(relative=1e-12),
+}
+
+# Own size factors: the reference takes the logarithms of float32 counts in float32, ours are
+# doubles, which moves a size factor by up to 4e-8 and everything after it in proportion. A moment
+# estimate near zero is the difference of large sums, so that its relative error has no bound. A
+# gene whose last step is that close to `tol` takes one iteration more or less.
+OWN = {
+    **table(
+        effect=Bound(absolute=1e-7, per_error=3e-7),
+        intercept=Bound(absolute=1e-7),
+        error=Bound(relative=1e-6),
+        score=Bound(absolute=1e-6, relative=1e-6),
+        pvalue=Bound(absolute=3e-6, relative=3e-6, logarithm=True),
+        dispersion=Bound(absolute=1e-6, relative=1e-5),
+        trend=Bound(relative=1e-6),
+        iterations=Bound(beside=1e-3),
+    ),
+    "size_factors": Bound(relative=1e-7),
+}
+
+# Without the floor on fitted means, a gene that is silent in the control has no intercept: the
+# reference's is where its iterations ran out, and its standard error is the difference of numbers
+# a billion times larger, so that its fourth digit depends on the order of additions. One such
+# p-value moves the adjusted ones of its row.
+SILENT = table(
+    effect=Bound(absolute=1e-3),
+    intercept=Bound(absolute=1e-3),
+    error=Bound(relative=1e-2),
+    score=Bound(absolute=1e-3, relative=1e-2),
+    pvalue=Bound(absolute=1e-2, relative=3e-2, logarithm=True),
+    dispersion=OWN["dispersion"],
+    trend=OWN["dispersion_trend"],
+    iterations=Bound(beside=1e-2),
+)
+SMALLEST_P = 1e-290
+
+
+@dataclasses.dataclass
+class Finding:
+    """What the comparison of one layer found; `excess` above 1 is beyond tolerance."""
+
+    layer: str
+    excess: float
+    where: str = ""
+    expected: float = np.nan
+    found: float = np.nan
+    problem: str = ""
+
+    @property
+    def passed(self):
+        """Whether the layer is within tolerance and nothing else is wrong with it."""
+        return not self.problem and self.excess <= 1.0
+
+    def line(self):
+        """One line of the report."""
+        verdict = "ok  " if self.passed else "FAIL"
+        if self.problem:
+            return f"  {verdict} {self.layer:<22} {self.problem}"
+        difference = abs(self.found - self.expected)
+        scale = abs(self.expected)
+        relative = difference / scale if scale > 0 else 0.0
+        return (
+            f"  {verdict} {self.layer:<22} |d| {difference:8.1e}  rel {relative:8.1e}  "
+            f"of tolerance {self.excess:7.1e}  {self.expected!r} {self.found!r}  {self.where}"
+        )
+
+
+def excess(expected, found, bound, error):
+    """Difference over its bound, element by element; 0 where both are equal or both missing."""
+    same = (np.isnan(expected) & np.isnan(found)) | (expected == found)
+    out = np.where(same, 0.0, np.inf)
+    if bound == EXACT:
+        return out
+    known = np.isfinite(expected) & np.isfinite(found) & ~same
+    a, b = expected[known].astype(np.float64), found[known].astype(np.float64)
+    if bound.beside:
+        steps = np.abs(a - b)
+        share = np.count_nonzero(~same) / max(bound.beside * expected.size, 1.0)
+        out[known] = np.where(steps <= 1, share, np.inf)
+        return out
+    if bound.logarithm:
+        # A negative value is no probability and must not vanish in the clamp.
+        b = np.where(b >= 0, np.log(np.maximum(b, SMALLEST_P)), np.inf)
+        a = np.log(np.maximum(a, SMALLEST_P))
+    allowed = bound.absolute + bound.relative * np.abs(a)
+    if bound.per_error:
+        allowed = allowed + bound.per_error * np.nan_to_num(error[known])
+    out[known] = np.abs(a - b) / np.maximum(allowed, 1e-300)
+    return out
+
+
+def worst(layer, over, expected, found, name_of):
+    """The finding for a layer from its element-wise excess."""
+    at = np.unravel_index(np.argmax(over), over.shape)
+    finding = Finding(
+        layer, float(over[at]), name_of(at), expected[at].item(), found[at].item()
+    )
+    if np.isinf(over[at]):
+        beyond = int(np.isinf(over).sum())
+        finding.problem = (
+            f"{beyond} elements differ where they must be equal or missing together, first: "
+            f"{finding.where}: {finding.expected!r} {finding.found!r}"
+        )
+    return finding
+
+
+def compare(reference, result, *, min_mu=0.5, same_size_factors=False):
+    """Compares two results (`perturbations`, `genes`, `layers`, `size_factors`).
+
+    Masks are part of every comparison: a value missing on one side only is a failure. Returns one
+    `Finding` per layer, and one for the size factors.
+    """
+    for axis in ("perturbations", "genes"):
+        if list(reference[axis]) != list(result[axis]):
+            return [Finding(axis, np.inf, problem="other names, or in another order")]
+    rows, genes = reference["perturbations"], reference["genes"]
+    bounds = SAME if same_size_factors else OWN
+    silent = (reference["layers"]["pts_rest"] == 0) & (min_mu == 0)
+    findings = []
+    for layer, expected in {**reference["layers"], "size_factors": None}.items():
+        if layer == "size_factors":
+            expected, found = reference[layer], result.get(layer)
+        else:
+            found = result["layers"].get(layer)
+        if found is None or found.shape != expected.shape or found.dtype != expected.dtype:
+            kind = "absent" if found is None else f"{found.dtype} {found.shape}"
+            problem = f"{kind}, expected {expected.dtype} {expected.shape}"
+            findings.append(Finding(layer, np.inf, problem=problem))
+            continue
+        error_layer = "standard_error_ln" if layer.endswith("_ln") else "standard_error"
+        error = reference["layers"][error_layer]
+        over = excess(expected, found, bounds[layer], error)
+        if layer in SILENT and silent.any():
+            loose = excess(expected, found, SILENT[layer], error)
+            over = np.where(silent | (layer == "pvalue_adj"), loose, over)
+
+        def name(at):
+            return f"cell {at[0]}" if len(at) == 1 else f"{rows[at[0]]!r} x {genes[at[1]]!r}"
+
+        findings.append(worst(layer, over, expected, found, name))
+    return findings
+
+
+def self_test(reference):
+    """Changes copies of a result in ways that must be noticed; returns what went unnoticed."""
+    unnoticed = []
+
+    def copy():
+        layers = {name: values.copy() for name, values in reference["layers"].items()}
+        return {**reference, "layers": layers, "size_factors": reference["size_factors"].copy()}
+
+    def must_fail(what, changed, layer):
+        failed = [found.layer for found in compare(reference, changed) if not found.passed]
+        if failed != [layer]:
+            unnoticed.append(f"{what}: failed {failed}, expected only {layer}")
+
+    if not all(found.passed for found in compare(reference, copy())):
+        unnoticed.append("an identical copy fails")
+    for layer, values in reference["layers"].items():
+        tested = np.argwhere(np.isfinite(values) & (values != 0) & (values != 1))
+        at = tuple(tested[len(tested) // 2] if len(tested) else (0, 0))
+        for what, new in (
+            ("value changed", values[at] * 1.001 + (2 if layer == "iterations" else 0.001)),
+            ("value lost", np.nan),
+            ("value infinite", np.inf),
+        ):
+            changed = copy()
+            changed["layers"][layer][at] = new
+            must_fail(f"{layer}: {what}", changed, layer)
+        missing = np.argwhere(np.isnan(values))
+        if len(missing):
+            changed = copy()
+            changed["layers"][layer][tuple(missing[0])] = 0.5
+            must_fail(f"{layer}: value invented", changed, layer)
+        changed = copy()
+        kind = np.float32 if values.dtype == np.float64 else np.float64
+        changed["layers"][layer] = values.astype(kind)
+        must_fail(f"{layer}: other type", changed, layer)
+        changed = copy()
+        del changed["layers"][layer]
+        must_fail(f"{layer}: absent", changed, layer)
+    changed = copy()
+    changed["layers"]["iterations"] += 1
+    must_fail("iterations: all one higher", changed, "iterations")
+    changed = copy()
+    changed["size_factors"][3] *= 1 + 1e-6
+    must_fail("size factor changed", changed, "size_factors")
+    for axis in ("perturbations", "genes"):
+        must_fail(f"{axis} reversed", {**copy(), axis: reference[axis][::-1]}, axis)
+    return unnoticed

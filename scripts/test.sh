@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Sets up what is missing, builds, and runs every test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/build.sh
+swift format lint --strict --parallel --recursive Sources Tests Package.swift
+# Tests that start processes share the machine's two or more cores; they run one suite at a time.
+swift test -c release --skip-build "$@"
