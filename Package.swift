@@ -45,6 +45,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: Bool 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let arguments: Target.Dependency = .product(
@@ -84,7 +85,7 @@ let package = Package(
         ),
         shared("HDF5", ["CHDF5", "ComputeThreads"]),
         shared("AnnData", ["CDeflate", "ComputeThreads", "HDF5"]),
-        shared("Scheduling"),
+        shared("Scheduling", ["Digests"]),
         .target(
             name: "WireProtocol",
             dependencies: [nioCore, protobuf],
@@ -92,7 +93,7 @@ let package = Package(
             exclude: ["control.proto"],
             swiftSettings: settings
         ),
-        shared("Transport", ["WireProtocol", nioCore, nioPosix, nioSSL]),
+        shared("Transport", ["WireProtocol", nioCore, nioPosix, nioSSL, nioTLS]),
         shared("NodeTopology", ["CNUMA"]),
         shared("ChildProcesses"),
         shared("Reporting", [logging]),
@@ -116,6 +117,53 @@ let package = Package(
             ],
             path: "Sources/Worker",
             swiftSettings: settings
+        ),
+
+        tests("AnnDataTests", ["AnnData", "CDeflate", "ComputeThreads", "HDF5"], resources: true),
+        tests("ChildProcessesTests", ["ChildProcesses"]),
+        tests("CLAPACKTests", ["CLAPACK"]),
+        tests("ComputeThreadsTests", ["ComputeThreads"]),
+        tests(
+            "CoordinatorTests",
+            [
+                "AnnData", "ComputeThreads", "Coordinator", "CountBlocks",
+                "DifferentialExpression", "Digests", "HDF5", "Statistics", "WireProtocol",
+                arguments, nioCore,
+            ]
+        ),
+        tests("CountBlocksTests", ["CountBlocks", "Digests"], resources: true),
+        tests(
+            "DifferentialExpressionTests",
+            [
+                "ComputeThreads", "CountBlocks", "DifferentialExpression", "Digests",
+                "Statistics",
+            ]
+        ),
+        tests("DigestsTests", ["Digests"]),
+        tests(
+            "EndToEndTests",
+            [
+                "AnnData", "ChildProcesses", "ComputeThreads", "Coordinator", "Digests", "HDF5",
+                "Worker",
+            ]
+        ),
+        tests("HDF5Tests", ["HDF5"]),
+        tests("NodeTopologyTests", ["NodeTopology"]),
+        tests(
+            "ParityTests",
+            [
+                "AnnData", "ComputeThreads", "CountBlocks", "DifferentialExpression", "HDF5",
+                "Statistics",
+            ],
+            resources: true
+        ),
+        tests("SchedulingTests", ["Digests", "Scheduling"]),
+        tests("StatisticsTests", ["Statistics"], resources: true),
+        tests("TransportTests", ["Transport", "WireProtocol", nioCore, nioEmbedded, nioPosix]),
+        tests("WireProtocolTests", ["WireProtocol", nioCore, nioEmbedded]),
+        tests(
+            "WorkerTests",
+            ["Digests", "Scheduling", "WireProtocol", "Worker", nioCore]
         ),
     ],
     swiftLanguageModes: [.v6]

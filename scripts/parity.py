@@ -21,7 +21,7 @@ import anndata
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "Tests" / "Parity" / "Fixtures"))
+sys.path.insert(0, str(ROOT / "Tests" / "ParityTests" / "Fixtures"))
 sys.dont_write_bytecode = True
 
 import comparison  # noqa: E402

@@ -9,7 +9,7 @@
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-lock="$root/Tests/Parity/Fixtures/requirements.lock"
+lock="$root/Tests/ParityTests/Fixtures/requirements.lock"
 venv="${CRISPYX_VENV:-$root/.build/parity-venv}"
 python="${CRISPYX_PYTHON:-python3}"
 

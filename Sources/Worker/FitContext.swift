@@ -21,13 +21,15 @@ struct RunTerms: Sendable {
     ///
     /// - Throws: ``WorkerFailure`` when this build cannot do what is asked.
     init(_ welcome: Welcome) throws(WorkerFailure) {
-        let digest = welcome.optionsJSON.withUnsafeBytes { Digests.Digest128(of: $0) }
+        let digest = welcome.optionsJSON.withUnsafeBytes { Digest128(of: $0) }
         guard welcome.optionsDigest == Bytes16(high: digest.high, low: digest.low) else {
             throw WorkerFailure("the options and their digest differ")
         }
         do {
             options = try JSONDecoder().decode(
-                AnalysisOptions.self, from: Data(welcome.optionsJSON))
+                AnalysisOptions.self,
+                from: Data(welcome.optionsJSON)
+            )
         } catch {
             throw WorkerFailure("the options cannot be understood; use the same build everywhere")
         }
@@ -35,7 +37,8 @@ struct RunTerms: Sendable {
         guard welcome.rowSchemaVersion == schema.version else {
             throw WorkerFailure(
                 "rows have layout \(welcome.rowSchemaVersion), this build writes "
-                    + "\(schema.version); use the same build everywhere")
+                    + "\(schema.version); use the same build everywhere"
+            )
         }
         geneCount = Int(welcome.geneCount)
         rowBytes = schema.rowByteCount(geneCount: geneCount)
@@ -48,7 +51,7 @@ struct RunTerms: Sendable {
 /// A finished row, ready to be sent.
 struct FinishedRow: Sendable {
     let bytes: [UInt8]
-    let digest: Digests.Digest128
+    let digest: Digest128
 }
 
 /// Everything a fit needs beside its own block; shared by all threads of the process.
@@ -82,16 +85,20 @@ struct FitContext: Sendable {
     ///   - perturbation: Position in the result.
     ///   - block: The perturbation's cells as they came over the wire.
     ///   - digest: Digest announced with the lease.
+    /// - Returns: The row with its digest.
     /// - Throws: `CountBlockError` for damaged bytes, ``WorkerFailure`` for impossible rows.
     func fit(
         perturbation: UInt32,
         block: [UInt8],
-        digest: Digests.Digest128
+        digest: Digest128
     ) throws -> FinishedRow {
         var segments: [DecodedSegment] = []
         try block.withUnsafeBytes { bytes in
             var iterator = BlockSegments(
-                bytes: bytes, geneCount: terms.geneCount, digest: digest)
+                bytes: bytes,
+                geneCount: terms.geneCount,
+                digest: digest
+            )
             var segment = DecodedSegment()
             while try iterator.next(into: &segment) {
                 segments.append(segment)
@@ -110,10 +117,13 @@ struct FitContext: Sendable {
             }
         }
         let row = analysis.fit(
-            perturbation: perturbation, segments: segments, sizeFactors: factors)
+            perturbation: perturbation,
+            segments: segments,
+            sizeFactors: factors
+        )
         return FinishedRow(
             bytes: row.bytes,
-            digest: row.bytes.withUnsafeBytes { Digests.Digest128(of: $0) }
+            digest: row.bytes.withUnsafeBytes { Digest128(of: $0) }
         )
     }
 }

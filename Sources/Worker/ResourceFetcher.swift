@@ -25,11 +25,14 @@ struct ResourceFetcher {
     }
 
     private static let chunkBytes = 1 << 20
-    private static let chunksAhead = 4
+    /// Requests unanswered at any time; the coordinator allows 16.
+    private static let requestsAhead = 8
 
     private var fetches: [String: Fetch] = [:]
     private var nameOfRequest: [UInt64: (name: String, offset: Int, length: Int)] = [:]
     private var nextRequest: UInt64 = 1
+    /// Resources with parts that were not asked for yet, first come first served.
+    private var waiting: [String] = []
     private var complete: [String: [UInt8]] = [:]
 
     /// Begins to fetch a resource.
@@ -37,8 +40,11 @@ struct ResourceFetcher {
     /// - Returns: Requests to send; none for an empty resource, which is complete at once.
     mutating func begin(_ demand: ResourceDemand) -> [ResourceRequest] {
         fetches[demand.name] = Fetch(
-            demand: demand, bytes: [UInt8](repeating: 0, count: Int(demand.bytes)))
-        return moreRequests(demand.name)
+            demand: demand,
+            bytes: [UInt8](repeating: 0, count: Int(demand.bytes))
+        )
+        waiting.append(demand.name)
+        return moreRequests()
     }
 
     /// Takes in a chunk.
@@ -56,26 +62,26 @@ struct ResourceFetcher {
         )
         fetches[request.name]?.received += request.length
         guard let fetch = fetches[request.name], fetch.received == fetch.bytes.count else {
-            return (.incomplete, moreRequests(request.name))
+            return (.incomplete, moreRequests())
         }
         fetches[request.name] = nil
         // A block's digest covers its segments' digests and is checked while it is decoded.
         if !request.name.hasPrefix("block/") {
-            let digest = fetch.bytes.withUnsafeBytes { Digests.Digest128(of: $0) }
+            let digest = fetch.bytes.withUnsafeBytes { Digest128(of: $0) }
             guard digest.high == fetch.demand.digest.high, digest.low == fetch.demand.digest.low
-            else { return (.damaged(request.name), []) }
+            else { return (.damaged(request.name), moreRequests()) }
         }
         complete[request.name] = fetch.bytes
-        return (.complete(request.name), [])
+        return (.complete(request.name), moreRequests())
     }
 
     /// Gives up the fetch that a request belonged to.
     ///
-    /// - Returns: The resource's name, or nil when the request is not known.
-    mutating func missing(_ request: UInt64) -> String? {
-        guard let name = nameOfRequest.removeValue(forKey: request)?.name else { return nil }
+    /// - Returns: The resource's name, nil when the request is not known, and further requests.
+    mutating func missing(_ request: UInt64) -> (String?, [ResourceRequest]) {
+        guard let name = nameOfRequest.removeValue(forKey: request)?.name else { return (nil, []) }
         fetches[name] = nil
-        return name
+        return (name, moreRequests())
     }
 
     /// The bytes of a complete resource.
@@ -84,12 +90,14 @@ struct ResourceFetcher {
     /// Forgets a resource.
     mutating func release(_ name: String) { complete[name] = nil }
 
-    private mutating func moreRequests(_ name: String) -> [ResourceRequest] {
-        guard var fetch = fetches[name] else { return [] }
+    /// Asks for the next parts as far as the window allows.
+    private mutating func moreRequests() -> [ResourceRequest] {
         var requests: [ResourceRequest] = []
-        while fetch.requested < fetch.bytes.count,
-            fetch.requested - fetch.received < Self.chunksAhead * Self.chunkBytes
-        {
+        while nameOfRequest.count < Self.requestsAhead, let name = waiting.first {
+            guard let fetch = fetches[name], fetch.requested < fetch.bytes.count else {
+                waiting.removeFirst()
+                continue
+            }
             let length = min(Self.chunkBytes, fetch.bytes.count - fetch.requested)
             requests.append(
                 ResourceRequest(
@@ -97,12 +105,12 @@ struct ResourceFetcher {
                     name: name,
                     offset: UInt64(fetch.requested),
                     length: UInt32(length)
-                ))
+                )
+            )
             nameOfRequest[nextRequest] = (name, fetch.requested, length)
             nextRequest += 1
-            fetch.requested += length
+            fetches[name]?.requested += length
         }
-        fetches[name] = fetch
         return requests
     }
 }

@@ -53,19 +53,23 @@ final class SessionRunner {
     private var terms: RunTerms?
     private var context: FitContext?
     private var leases: [UInt32: UInt64] = [:]
-    private var digests: [String: Digests.Digest128] = [:]
+    private var digests: [String: Digest128] = [:]
     private var rows: [UInt32: FinishedRow] = [:]
     private var exit: WorkerExit?
 
     /// Prepares a session.
     ///
-    /// - Parameter hello: The greeting; says how many threads fit and what memory they may use.
+    /// - Parameters:
+    ///   - hello: The greeting; says how many threads fit and what memory they may use.
+    ///   - log: Where odd events are told.
     init(hello: Hello, log: Logger) {
         self.hello = hello
         self.log = log
         threads = JobThreads(threadCount: Int(hello.threads))
         session = WorkerSession(
-            threads: Int(hello.threads), prefetchBytes: max(hello.memoryBytes / 4, 1 << 20))
+            threads: Int(hello.threads),
+            prefetchBytes: max(hello.memoryBytes / 4, 1 << 20)
+        )
     }
 
     /// The receiver of the link's events.
@@ -115,8 +119,9 @@ final class SessionRunner {
             tell(.refused(refusal.text, retry: refusal.code.isTemporary))
         case .resourceChunk(let chunk): received(chunk)
         case .resourceMissing(let request, let reason):
-            guard let name = fetcher.missing(request) else { return }
-            tell(.resourceMissing(name, reason: reason))
+            let (name, requests) = fetcher.missing(request)
+            for request in requests { send(.fetch(request)) }
+            if let name { tell(.resourceMissing(name, reason: reason)) }
         case .lease(let grant): granted(grant)
         case .rowsDurable(_, let credit):
             if credit > 0 { tell(.creditReturned(credit)) }
@@ -142,14 +147,18 @@ final class SessionRunner {
         tell(
             .welcomed(
                 resources: welcome.resources.map { ResourceDemand($0) },
-                rowCreditBytes: welcome.rowCreditBytes))
+                rowCreditBytes: welcome.rowCreditBytes
+            )
+        )
     }
 
     private func granted(_ grant: LeaseGrant) {
         for unit in grant.perturbations {
             leases[unit.index] = grant.lease
-            digests[unit.block.name] = Digests.Digest128(
-                high: unit.block.digest.high, low: unit.block.digest.low)
+            digests[unit.block.name] = Digest128(
+                high: unit.block.digest.high,
+                low: unit.block.digest.low
+            )
         }
         tell(
             .leaseGranted(
@@ -157,9 +166,12 @@ final class SessionRunner {
                 solo: grant.solo,
                 units: grant.perturbations.map {
                     LeasedUnit(
-                        perturbation: PerturbationIndex($0.index), block: ResourceDemand($0.block))
+                        perturbation: PerturbationIndex($0.index),
+                        block: ResourceDemand($0.block)
+                    )
                 }
-            ))
+            )
+        )
     }
 
     private func received(_ chunk: ResourceChunk) {
@@ -203,7 +215,8 @@ final class SessionRunner {
         case .fetch(let demand):
             let requests = fetcher.begin(demand)
             for request in requests { send(.fetch(request)) }
-            if requests.isEmpty { tell(.resourceComplete(demand.name)) }
+            // Nothing has to come for an empty resource.
+            if demand.bytes == 0 { tell(.resourceComplete(demand.name)) }
         case .release(let name):
             fetcher.release(name)
         case .sendStarted(let lease, let perturbation):
@@ -215,7 +228,11 @@ final class SessionRunner {
         case .sendFitFailed(let lease, let perturbation, let reason):
             send(
                 .fitFailed(
-                    lease: lease.rawValue, perturbation: perturbation.rawValue, reason: reason))
+                    lease: lease.rawValue,
+                    perturbation: perturbation.rawValue,
+                    reason: reason
+                )
+            )
         case .sendGoodbye(let reason):
             send(.goodbye(reason: reason))
         case .exit(.finished): exit = .finished
@@ -240,7 +257,10 @@ final class SessionRunner {
             FitFailPoint.pass(perturbation)
             do {
                 let row = try context.fit(
-                    perturbation: perturbation, block: block, digest: digest)
+                    perturbation: perturbation,
+                    block: block,
+                    digest: digest
+                )
                 mailbox.post(.fitted(perturbation, row))
             } catch {
                 mailbox.post(.threw(perturbation, "\(error)"))

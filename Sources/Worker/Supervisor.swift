@@ -28,7 +28,10 @@ struct Supervisor {
             let mailbox = Mailbox<LinkEvent<CoordinatorMessage>>()
             let link = try waitFor {
                 try await Connector.connect(
-                    host: host, port: plan.port, token: plan.token, on: loops
+                    host: host,
+                    port: plan.port,
+                    token: plan.token,
+                    on: loops
                 ) { mailbox.post($0) }
             }
             var random = SystemRandomNumberGenerator()
@@ -50,7 +53,9 @@ struct Supervisor {
                             workerID: hello.workerID,
                             description: "\(status)",
                             status: wire(status)
-                        )))
+                        )
+                    )
+                )
                 try link.send(.goodbye(reason: "reported"))
             }
             link.close()

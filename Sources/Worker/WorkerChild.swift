@@ -84,11 +84,16 @@ struct WorkerChild {
             return .success(
                 try waitFor {
                     try await LocalSocket.workerLink(
-                        descriptor: number, on: loops, onEvent: onEvent)
-                })
+                        descriptor: number,
+                        on: loops,
+                        onEvent: onEvent
+                    )
+                }
+            )
         }
         guard let plan else { throw WorkerFailure("nowhere to connect to") }
-        let deadline = monotonicNanoseconds() + UInt64(max(0, command.connectTimeout)) * 1_000_000_000
+        let deadline =
+            monotonicNanoseconds() + UInt64(max(0, command.connectTimeout)) * 1_000_000_000
         var pause: UInt32 = 100_000
         while true {
             var last = "no address"
@@ -97,9 +102,14 @@ struct WorkerChild {
                     return .success(
                         try waitFor {
                             try await Connector.connect(
-                                host: host, port: plan.port, token: plan.token, on: loops,
-                                onEvent: onEvent)
-                        })
+                                host: host,
+                                port: plan.port,
+                                token: plan.token,
+                                on: loops,
+                                onEvent: onEvent
+                            )
+                        }
+                    )
                 } catch let error as TransportError where !error.isWorthRetrying {
                     return .failure(ConnectFailure(status: 77, description: "\(error)"))
                 } catch {

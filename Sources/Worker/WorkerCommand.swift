@@ -35,7 +35,9 @@ struct WorkerCommand: ParsableCommand {
         help: ArgumentHelp(
             "Where the coordinator is: HOST:PORT, or @RUNDIR to read address and token from a run "
                 + "directory.",
-            valueName: "where"))
+            valueName: "where"
+        )
+    )
     var connect: String
 
     @Option(help: "File with the run's token; its mode must be 0600.")
@@ -72,7 +74,8 @@ struct WorkerCommand: ParsableCommand {
         }
         if WorkerTarget(connect) == nil {
             throw ValidationError(
-                "--connect \(connect) is neither HOST:PORT nor @RUNDIR nor fd:NUMBER")
+                "--connect \(connect) is neither HOST:PORT nor @RUNDIR nor fd:NUMBER"
+            )
         }
     }
 

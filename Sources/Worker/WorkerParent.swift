@@ -62,7 +62,12 @@ struct WorkerParent {
                         continue
                     }
                     children[slot] = try start(
-                        executable, slot, placements[slot], placements.count, mailbox)
+                        executable,
+                        slot,
+                        placements[slot],
+                        placements.count,
+                        mailbox
+                    )
                 }
             }
         }

@@ -64,7 +64,8 @@ struct ConnectionPlan {
             guard let tokenFile else {
                 throw WorkerFailure(
                     "a connection over TCP needs --token-file; the coordinator keeps the token in "
-                        + "its run directory")
+                        + "its run directory"
+                )
             }
             hosts = [host]
             self.port = port
@@ -75,7 +76,8 @@ struct ConnectionPlan {
                 let endpoint = try? JSONDecoder().decode(Endpoint.self, from: data)
             else {
                 throw WorkerFailure(
-                    "\(path) cannot be read; is a coordinator with --listen running there?")
+                    "\(path) cannot be read; is a coordinator with --listen running there?"
+                )
             }
             hosts = endpoint.hosts
             port = endpoint.port

@@ -83,7 +83,9 @@ struct LayerComparison {
         else { throw GoldenError.missing(name) }
         let expected = try golden.array(name, of: testCase)
         let errors = try golden.array(
-            name.hasSuffix("_ln") ? "standard_error_ln" : "standard_error", of: testCase)
+            name.hasSuffix("_ln") ? "standard_error_ln" : "standard_error",
+            of: testCase
+        )
         let anySilent = isSilent.contains(true)
         var comparison = Comparison(name)
         for (row, label) in testCase.perturbations.enumerated() {

@@ -47,7 +47,10 @@ struct FrozenParityTests {
         }
     }
 
-    @Test("every recorded value of the global stage agrees in every case", arguments: GoldenCase.all)
+    @Test(
+        "every recorded value of the global stage agrees in every case",
+        arguments: GoldenCase.all
+    )
     func stages(_ golden: GoldenCase) throws {
         let comparison = try golden.compare()
         for name in [

@@ -52,14 +52,19 @@ struct GoldenFile {
     init(_ name: String) throws {
         folder = try Self.folder(name)
         manifest = try JSONDecoder().decode(
-            Manifest.self, from: Data(contentsOf: folder.appendingPathComponent("cases.json")))
+            Manifest.self,
+            from: Data(contentsOf: folder.appendingPathComponent("cases.json"))
+        )
         arrays = try HDF5File(opening: folder.appendingPathComponent("reference.h5").path)
     }
 
     private static func folder(_ name: String) throws -> URL {
         guard
             let cases = Bundle.module.url(
-                forResource: "cases", withExtension: "json", subdirectory: "Fixtures/\(name)")
+                forResource: "cases",
+                withExtension: "json",
+                subdirectory: "Fixtures/\(name)"
+            )
         else { throw GoldenError.missing(name) }
         return cases.deletingLastPathComponent()
     }

@@ -15,7 +15,8 @@ struct ScreenRun {
     /// Runs a case the way coordinator and worker do it together.
     init(_ golden: GoldenFile, _ testCase: GoldenFile.Case) throws {
         let file = try ScreenFile.open(
-            golden.folder.appendingPathComponent(testCase.input).path)
+            golden.folder.appendingPathComponent(testCase.input).path
+        )
         let options = try golden.options(of: testCase)
         let labels = try file.labels(column: options.perturbationColumn)
         genes = try file.geneNames(column: nil)
@@ -45,9 +46,11 @@ struct ScreenRun {
         sizeFactors = result.sizeFactors
         dispersions = try stage.dispersions(sizeFactors: sizeFactors)
         let analysis = FrozenAnalysis(cache: cache, options: options)
-        let tested = try Self.requested(testCase) ?? labels.names.filter {
-            $0 != options.controlLabel
-        }
+        let tested =
+            try Self.requested(testCase)
+            ?? labels.names.filter {
+                $0 != options.controlLabel
+            }
         rows = try tested.enumerated().map { index, label in
             try Self.fit(UInt32(index), group(label), blocks, analysis, result.sizeFactors)
         }
@@ -114,7 +117,10 @@ struct ScreenRun {
         _ = try file.streamCounts(
             .x,
             resources: StreamResources(
-                threads: 2, memoryBytes: 1 << 24, scratchDirectory: scratch),
+                threads: 2,
+                memoryBytes: 1 << 24,
+                scratchDirectory: scratch
+            ),
             transform: { rows in
                 CellEncoder(geneCount: geneCount).encode(
                     firstRow: UInt32(rows.firstCell),
@@ -129,7 +135,8 @@ struct ScreenRun {
                     try builder.append(
                         cells,
                         groups: UnsafeBufferPointer(
-                            rebasing: codes[first..<first + cells.cellCount])
+                            rebasing: codes[first..<first + cells.cellCount]
+                        )
                     )
                 }
             }
@@ -151,7 +158,10 @@ struct ScreenRun {
         var segments: [DecodedSegment] = []
         try bytes.withUnsafeBytes { bytes in
             var iterator = BlockSegments(
-                bytes: bytes, geneCount: blocks.geneCount, digest: summary.digest)
+                bytes: bytes,
+                geneCount: blocks.geneCount,
+                digest: summary.digest
+            )
             var segment = DecodedSegment()
             while try iterator.next(into: &segment) { segments.append(segment) }
         }
@@ -159,6 +169,9 @@ struct ScreenRun {
             segment.withCells { cells in cells.rows.map { sizeFactors[Int($0)] } }
         }
         return analysis.fit(
-            perturbation: perturbation, segments: segments, sizeFactors: factors)
+            perturbation: perturbation,
+            segments: segments,
+            sizeFactors: factors
+        )
     }
 }

@@ -65,7 +65,12 @@ struct ControlFitTests {
                 let expected = direct(gene, minimum: minimum, iterations: iterations)
                 #expect(isNear(ended.intercept, expected.intercept, 1e-11, scale: 1))
                 #expect(
-                    isNear(ended.dispersion, expected.dispersion, 1e-10, scale: 1e-3 + expected.dispersion)
+                    isNear(
+                        ended.dispersion,
+                        expected.dispersion,
+                        1e-10,
+                        scale: 1e-3 + expected.dispersion
+                    )
                 )
                 #expect(isNear(fit.change, expected.change, 1e-11, scale: 1))
             }
@@ -203,7 +208,11 @@ struct FrozenEffectFitTests {
                     let model = model(index, minimum: minimum)
                     gene.withCounts {
                         sideBySide[index].run(
-                            until: rounds, model: model, group: gene.group, gene: $0)
+                            until: rounds,
+                            model: model,
+                            group: gene.group,
+                            gene: $0
+                        )
                     }
                 }
             }
@@ -216,7 +225,10 @@ struct FrozenEffectFitTests {
             }
             let last = alone.map(\.iterations).max()
             #expect(last == rounds)
-            #expect(Set(alone.map(\.iterations)).count > 1, "all genes stop at once: nothing tested")
+            #expect(
+                Set(alone.map(\.iterations)).count > 1,
+                "all genes stop at once: nothing tested"
+            )
             for (index, gene) in genes.enumerated() {
                 let model = model(index, minimum: minimum)
                 gene.withCounts {
@@ -236,13 +248,19 @@ struct FrozenEffectFitTests {
         var fit = FrozenEffectFit()
         gene.withCounts {
             fit.runToConvergence(
-                model: model(2, minimum: 0.5, maximum: 2), group: gene.group, gene: $0)
+                model: model(2, minimum: 0.5, maximum: 2),
+                group: gene.group,
+                gene: $0
+            )
         }
         #expect(fit.iterations == 2 && fit.convergedAt == nil)
         var none = FrozenEffectFit()
         gene.withCounts {
             none.runToConvergence(
-                model: model(2, minimum: 0.5, maximum: 0), group: gene.group, gene: $0)
+                model: model(2, minimum: 0.5, maximum: 0),
+                group: gene.group,
+                gene: $0
+            )
         }
         #expect(none.iterations == 0 && none.effect == 0 && none.weight == 0)
     }

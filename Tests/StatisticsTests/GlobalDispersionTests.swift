@@ -16,7 +16,10 @@ struct GlobalDispersionTests {
         let mean = scaled / Double(gene.counts.count)
         guard !global.isUnbounded(normalizedMean: mean) else {
             let value = global.fromSums(
-                normalizedMean: mean, scaledSum: scaled, scaledExcess: squares)
+                normalizedMean: mean,
+                scaledSum: scaled,
+                scaledExcess: squares
+            )
             return (value, mean, true)
         }
         return (fromCells(gene, global, mean), mean, false)
@@ -38,7 +41,10 @@ struct GlobalDispersionTests {
     ) -> Bool {
         let found = dispersion(gene)
         let direct = DirectFormulas.globalDispersion(
-            normalizedMean: found.mean, sizeFactors: gene.sizeFactors, counts: gene.counts)
+            normalizedMean: found.mean,
+            sizeFactors: gene.sizeFactors,
+            counts: gene.counts
+        )
         #expect(
             isNear(found.value, direct.dispersion, 1e-12, scale: direct.scale),
             "\(found.value) instead of \(direct.dispersion), M = \(found.mean)",
@@ -67,14 +73,18 @@ struct GlobalDispersionTests {
     @Test("where the squared mean, the mean itself or the ceiling is clamped")
     func clamps() {
         // The one count lies in the deepest cell, so that the mean at size factor 1 is tiny.
-        let factors = (0..<40).map { pow(10, 6 - Double($0) / 2.5) }
+        let factors = (0..<40).map { pow(10, 6 - Double($0) / 3) }
         let rare = SampleGene(sizeFactors: factors, counts: factors.indices.map { $0 == 0 ? 1 : 0 })
         #expect(!expectEqual(rare))
         let deepOnly = SampleGene(
-            sizeFactors: factors, counts: factors.indices.map { $0 < 4 ? 900 : 0 })
+            sizeFactors: factors,
+            counts: factors.indices.map { $0 < 4 ? 900 : 0 }
+        )
         #expect(!expectEqual(deepOnly))
         let everywhere = SampleGene(
-            sizeFactors: factors.map { $0 * 1e3 }, counts: factors.map { _ in 4_000_000_000 })
+            sizeFactors: factors.map { $0 * 1e3 },
+            counts: factors.map { _ in 4_000_000_000 }
+        )
         #expect(!expectEqual(everywhere))
     }
 
@@ -91,7 +101,12 @@ struct GlobalDispersionTests {
         var random = SeededGenerator(seed: 32)
         for _ in 0..<50 {
             let gene = SampleGene(
-                cells: 60, depthSpread: 3, zeroShare: 0.5, largest: 50, from: &random)
+                cells: 60,
+                depthSpread: 3,
+                zeroShare: 0.5,
+                largest: 50,
+                from: &random
+            )
             let found = dispersion(gene)
             #expect(found.unbounded)
             let cells = fromCells(gene, GlobalDispersion(cells: gene.group), found.mean)
@@ -105,6 +120,7 @@ struct GlobalDispersionTests {
         #expect(GlobalDispersion.combine(own: 1e3, trend: 1e3) == 10)
         #expect(isNear(GlobalDispersion.combine(own: 0, trend: 0), 1e-8, 1e-14, scale: 1e-8))
         #expect(
-            isNear(GlobalDispersion.combine(own: 1e-8, trend: 0), 1e-8, 1e-14, scale: 1e-8))
+            isNear(GlobalDispersion.combine(own: 1e-8, trend: 0), 1e-8, 1e-14, scale: 1e-8)
+        )
     }
 }

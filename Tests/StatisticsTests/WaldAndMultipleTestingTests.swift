@@ -29,7 +29,9 @@ struct MultipleTestingTests {
         for method in MultipleTesting.Method.allCases {
             let whole = MultipleTesting.adjust(p, by: method)
             let holed = MultipleTesting.adjust(
-                p.flatMap { [Double.nan, $0] } + [.nan], by: method)
+                p.flatMap { [Double.nan, $0] } + [.nan],
+                by: method
+            )
             #expect(holed.count == 2 * p.count + 1)
             for index in holed.indices {
                 if index % 2 == 0 {

@@ -60,14 +60,25 @@ struct WorkingSumsTests {
         let what: Comment =
             "b \(predictor), α \(dispersion), m \(minimum), \(gene.counts.count) cells"
         #expect(
-            isNear(sums.weight, direct.weight, 1e-13, scale: direct.weight), what,
-            sourceLocation: sourceLocation)
+            isNear(sums.weight, direct.weight, 1e-13, scale: direct.weight),
+            what,
+            sourceLocation: sourceLocation
+        )
         #expect(
-            isNear(sums.weightedResponse, direct.weightedResponse, 1e-13, scale: direct.responseScale),
-            what, sourceLocation: sourceLocation)
+            isNear(
+                sums.weightedResponse,
+                direct.weightedResponse,
+                1e-13,
+                scale: direct.responseScale
+            ),
+            what,
+            sourceLocation: sourceLocation
+        )
         #expect(
             isNear(sums.dispersionTerms, direct.dispersionTerms, 1e-13, scale: direct.momentScale),
-            what, sourceLocation: sourceLocation)
+            what,
+            sourceLocation: sourceLocation
+        )
     }
 
     @Test("in every combination of floored, free and ceiling cells")
@@ -133,7 +144,12 @@ struct WorkingSumsTests {
     func withoutDispersionTerms() {
         var random = SeededGenerator(seed: 3)
         let gene = SampleGene(
-            cells: 37, depthSpread: 3, zeroShare: 0.5, largest: 40, from: &random)
+            cells: 37,
+            depthSpread: 3,
+            zeroShare: 0.5,
+            largest: 40,
+            from: &random
+        )
         gene.withCounts { counts in
             func sums(_ withDispersionTerms: Bool) -> WorkingSums {
                 WorkingSums(

@@ -26,7 +26,9 @@ struct AnalysisArguments: ParsableArguments {
         name: [.long, .customLong("groupby")],
         help: ArgumentHelp(
             "Column of obs that names each cell's perturbation; alias --groupby.",
-            valueName: "column"))
+            valueName: "column"
+        )
+    )
     var perturbationColumn: String
 
     @Option(
@@ -34,14 +36,18 @@ struct AnalysisArguments: ParsableArguments {
         help: ArgumentHelp(
             "Label of the control cells; inferred when exactly one label looks like it. Alias "
                 + "--reference.",
-            valueName: "label"))
+            valueName: "label"
+        )
+    )
     var controlLabel: String?
 
     @Option(
         help: ArgumentHelp(
             "A perturbation to test, repeated for several, or @FILE with one a line. Commas never "
                 + "split. By default all, in order of first appearance.",
-            valueName: "label"))
+            valueName: "label"
+        )
+    )
     var perturbations: [String] = []
 
     @Option(help: "Read counts from this layer instead of X.")
@@ -60,7 +66,9 @@ struct AnalysisArguments: ParsableArguments {
         help: ArgumentHelp(
             "Keep intercept and dispersion at their control values while a perturbation is fitted: "
                 + "auto or on (off is not available yet).",
-            valueName: "when"))
+            valueName: "when"
+        )
+    )
     var freezeControl: FreezeControl = .auto
 
     @Option(help: "Floor of fitted means, counts per cell; 0 for none.")
@@ -75,7 +83,9 @@ struct AnalysisArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "File with one size factor a line, in file order; by default estimated.",
-            valueName: "file"))
+            valueName: "file"
+        )
+    )
     var sizeFactors: String?
 
     @Flag(inversion: .prefixedNo, help: "Divide size factors by their geometric mean.")
@@ -95,7 +105,9 @@ struct AnalysisArguments: ParsableArguments {
             "A gene is left out when it lies below all four thresholds: share of expressing cells "
                 + "in control, in the perturbation, mean in control, in the perturbation. This is "
                 + "the first; 0 for all four turns the filter off.",
-            valueName: "share"))
+            valueName: "share"
+        )
+    )
     var minPctCtrl: Double = 0.01
 
     @Option(help: ArgumentHelp("The second threshold.", valueName: "share"))
@@ -145,7 +157,9 @@ struct AnalysisArguments: ParsableArguments {
     /// - Parameter controlLabel: Filled in later when the user named none.
     var options: AnalysisOptions {
         var options = AnalysisOptions(
-            perturbationColumn: perturbationColumn, controlLabel: controlLabel ?? "")
+            perturbationColumn: perturbationColumn,
+            controlLabel: controlLabel ?? ""
+        )
         options.compatibility = compat
         options.minimumMean = minMu
         options.maximumIterations = maxIter

@@ -29,6 +29,9 @@ struct CoordinatorCommand: ParsableCommand {
             FileHandle.standardError.write(Data("crispyx-coordinator: \(message)\n".utf8))
             Glibc.exit(ProgramStatus.usage.rawValue)
         }
+        // A closed pipe and a file at its size limit are errors to report, not reasons to die.
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         main(arguments)
     }
 }

@@ -3,7 +3,7 @@ import ArgumentParser
 import Foundation
 import NodeTopology
 
-/// `crispyx-coordinator inspect FILE.h5ad`
+/// The command line `crispyx-coordinator inspect FILE.h5ad`.
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
@@ -22,7 +22,8 @@ struct InspectCommand: ParsableCommand {
 
     @Option(
         name: [.long, .customLong("groupby")],
-        help: ArgumentHelp("Column of obs to look at.", valueName: "column"))
+        help: ArgumentHelp("Column of obs to look at.", valueName: "column")
+    )
     var perturbationColumn: String?
 
     @Flag(help: "Print JSON.")
@@ -33,8 +34,11 @@ struct InspectCommand: ParsableCommand {
             let file = try ScreenFile.open(input)
             let labels = try perturbationColumn.map { try file.labels(column: $0) }
             let inspection = Inspection(
-                path: input, contents: file.contents(), labels: labels,
-                column: perturbationColumn)
+                path: input,
+                contents: file.contents(),
+                labels: labels,
+                column: perturbationColumn
+            )
             print(json ? try inspection.json() : inspection.text)
         } catch let error as AnnDataError {
             let failure = RunFailure(error)

@@ -11,20 +11,26 @@ struct MachineArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Worker processes on this machine: by default one for each NUMA node; 0 for none.",
-            valueName: "count"))
+            valueName: "count"
+        )
+    )
     var localWorkers: Int?
 
     @Option(
         help: ArgumentHelp(
             "Wait for workers on this address, port 7400 when omitted; start them with "
                 + "'crispyx-worker --connect'. Connections are encrypted with the run's token.",
-            valueName: "address:port"))
+            valueName: "address:port"
+        )
+    )
     var listen: String?
 
     @Option(
         help: ArgumentHelp(
             "The token workers must have; by default a new one in the run directory.",
-            valueName: "file"))
+            valueName: "file"
+        )
+    )
     var tokenFile: String?
 
     @Option(
@@ -32,10 +38,14 @@ struct MachineArguments: ParsableArguments {
         help: ArgumentHelp(
             "Memory of all processes on this machine together, such as 8G; a bare number counts "
                 + "gigabytes. By default 70 % of what is free.",
-            valueName: "size"))
+            valueName: "size"
+        )
+    )
     var memoryLimit: String?
 
-    @Option(help: ArgumentHelp("Where counts go that do not fit in memory.", valueName: "directory"))
+    @Option(
+        help: ArgumentHelp("Where counts go that do not fit in memory.", valueName: "directory")
+    )
     var scratchDir: String?
 
     func validate() throws {
@@ -84,13 +94,17 @@ struct OutputArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Directory of the result when --output is not given; by default that of the input.",
-            valueName: "directory"))
+            valueName: "directory"
+        )
+    )
     var outputDir: String?
 
     @Option(
         help: ArgumentHelp(
             "Names the result crispyx_NAME_nb_glm.h5ad; by default crispyx_nb_glm.h5ad.",
-            valueName: "name"))
+            valueName: "name"
+        )
+    )
     var dataName: String?
 
     @Option(help: ArgumentHelp("By default the result's path and '.crispyx'.", valueName: "path"))
@@ -119,6 +133,7 @@ struct OutputArguments: ParsableArguments {
     /// - Parameters:
     ///   - input: Path of the input, beside which the result lies by default.
     ///   - suffix: The method's part of the default name.
+    /// - Returns: The path given, or the published package's name for it.
     func path(input: String, suffix: String) -> String {
         if let output { return output }
         var name = "crispyx_\(suffix)"

@@ -4,7 +4,7 @@ import Foundation
 import Logging
 import Reporting
 
-/// `crispyx-coordinator [run] INPUT.h5ad ...`
+/// The command line `crispyx-coordinator [run] INPUT.h5ad ...`.
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
@@ -54,7 +54,11 @@ struct RunCommand: ParsableCommand {
         let display = ProgressDisplay(log: log, isQuiet: logging.quiet)
         do {
             let job = RunJob(
-                request: try request(), log: log, display: display, signals: signals)
+                request: try request(),
+                log: log,
+                display: display,
+                signals: signals
+            )
             switch try job.run() {
             case .signalled(let signal):
                 display.clear()
@@ -109,7 +113,8 @@ struct RunCommand: ParsableCommand {
                 \(tally.tested) gene tests, \(tally.significant) with an adjusted p-value below \
                 0.05; in \(Int(share.rounded())) % of them the gene's control mean lies below \
                 --min-mu \(analysis.minMu), which flattens its fold change
-                """)
+                """
+            )
         }
         for lost in report.lost {
             log.error(
@@ -117,7 +122,8 @@ struct RunCommand: ParsableCommand {
                 metadata: [
                     "kind": "\(lost.kind.rawValue)",
                     "reasons": "\(lost.reasons.joined(separator: "; "))",
-                ])
+                ]
+            )
         }
         if outputs.json {
             print(String(decoding: try report.json(), as: UTF8.self))

@@ -2,7 +2,7 @@ import AnnData
 import ArgumentParser
 import Foundation
 
-/// `crispyx-coordinator show RESULT.h5ad`
+/// The command line `crispyx-coordinator show RESULT.h5ad`.
 struct ShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",

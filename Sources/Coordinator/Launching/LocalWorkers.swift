@@ -52,6 +52,11 @@ final class LocalWorkers {
     /// - Parameters:
     ///   - placements: Where each child computes.
     ///   - arguments: Arguments common to all children, such as the memory limit.
+    ///   - loops: The threads that serve the sockets.
+    ///   - mailbox: Receives what happens to links and children.
+    ///   - numbers: Gives connections their numbers.
+    ///   - log: Where starts and failures are told.
+    /// - Throws: ``RunFailure`` when there is no worker program beside this one.
     init(
         placements: [ChildPlacement],
         arguments: [String],
@@ -122,7 +127,8 @@ final class LocalWorkers {
         }
         log.debug(
             "worker started",
-            metadata: ["process": "\(slots[slot].process?.processID ?? 0)", "slot": "\(slot)"])
+            metadata: ["process": "\(slots[slot].process?.processID ?? 0)", "slot": "\(slot)"]
+        )
     }
 
     /// The slot behind a connection; nil for workers that others started.
@@ -145,7 +151,8 @@ final class LocalWorkers {
             connection: connection,
             failure: RunFailure(
                 .internalError,
-                "\(executable) ended \(starts) times before it joined the run: \(status)")
+                "\(executable) ended \(starts) times before it joined the run: \(status)"
+            )
         )
     }
 

@@ -81,7 +81,8 @@ struct WorkerListener {
                             "connection refused",
                             metadata: [
                                 "peer": "\(rejected.peer)", "why": "\(rejected.failure)",
-                            ])
+                            ]
+                        )
                     },
                     accept: { link in
                         let id = numbers.next()
@@ -95,7 +96,10 @@ struct WorkerListener {
         }
         let hosts = address.host.isEmpty ? [ProcessInfo.processInfo.hostName] : [listener.host]
         let endpoint = Endpoint(
-            runID: runID.description, hosts: hosts, port: listener.port)
+            runID: runID.description,
+            hosts: hosts,
+            port: listener.port
+        )
         if let data = try? JSONEncoder().encode(endpoint) {
             try PlainFile.replace(directory.endpointPath, with: Array(data), mode: 0o600)
         }
@@ -104,7 +108,8 @@ struct WorkerListener {
             metadata: [
                 "address": "\(listener.host):\(listener.port)",
                 "token": "\(tokenPath ?? directory.tokenPath)",
-            ])
+            ]
+        )
     }
 
     /// Stops listening.

@@ -35,7 +35,8 @@ struct EffectTable {
                 throw RunFailure(
                     .badInput,
                     "\(reader.path): there is no perturbation '\(label)'; it holds "
-                        + ScreenPlan.quoted(reader.perturbations))
+                        + ScreenPlan.quoted(reader.perturbations)
+                )
             }
         }
         return try rows.flatMap { try effects(row: $0).prefix(top) }
@@ -51,7 +52,8 @@ struct EffectTable {
                 .badInput,
                 positions.isEmpty
                     ? "\(reader.path): there is no gene '\(name)'"
-                    : "\(reader.path): \(positions.count) genes are called '\(name)'")
+                    : "\(reader.path): \(positions.count) genes are called '\(name)'"
+            )
         }
         var found: [Effect] = []
         for row in reader.perturbations.indices {
@@ -77,7 +79,8 @@ struct EffectTable {
                     pValue: p[$0],
                     adjustedPValue: adjusted[$0]
                 )
-            })
+            }
+        )
     }
 
     /// Largest |z| first; ties keep their order.
@@ -131,7 +134,8 @@ struct EffectText {
                             String(format: "%.2e", effect.pValue),
                             String(format: "%.2e", effect.adjustedPValue),
                         ]
-                    })
+                    }
+            )
         }
     }
 

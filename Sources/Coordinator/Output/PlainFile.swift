@@ -11,6 +11,7 @@ final class PlainFile: Sendable {
     ///   - path: Where it lies.
     ///   - flags: Further flags of `open(2)`, such as `O_CREAT | O_EXCL`.
     ///   - mode: Permissions of a new file.
+    /// - Throws: ``RunFailure`` naming the path and the system's reason.
     init(_ path: String, flags: Int32, mode: mode_t = 0o644) throws(RunFailure) {
         self.path = path
         descriptor = open(path, O_RDWR | O_CLOEXEC | flags, mode)
@@ -31,8 +32,11 @@ final class PlainFile: Sendable {
         while done < bytes.count {
             let count = bytes.withUnsafeBytes {
                 pwrite(
-                    descriptor, $0.baseAddress.map { $0 + done }, bytes.count - done,
-                    off_t(offset + done))
+                    descriptor,
+                    $0.baseAddress.map { $0 + done },
+                    bytes.count - done,
+                    off_t(offset + done)
+                )
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw Self.failure("write", path) }
@@ -47,8 +51,11 @@ final class PlainFile: Sendable {
         while done < count {
             let got = bytes.withUnsafeMutableBytes {
                 pread(
-                    descriptor, $0.baseAddress.map { $0 + done }, count - done,
-                    off_t(offset + done))
+                    descriptor,
+                    $0.baseAddress.map { $0 + done },
+                    count - done,
+                    off_t(offset + done)
+                )
             }
             if got < 0, errno == EINTR { continue }
             guard got >= 0 else { throw Self.failure("read", path) }
@@ -82,7 +89,9 @@ final class PlainFile: Sendable {
             )
         case EACCES, EPERM, EROFS, ENOENT, ENOTDIR, EEXIST, EISDIR:
             return RunFailure(
-                .cannotCreate, "cannot \(action) \(path): \(text); choose another --output")
+                .cannotCreate,
+                "cannot \(action) \(path): \(text); choose another --output"
+            )
         default:
             return RunFailure(.inputOutput, "cannot \(action) \(path): \(text)")
         }
@@ -100,7 +109,11 @@ final class PlainFile: Sendable {
     }
 
     /// Replaces a small file as a whole: written aside, saved, renamed.
-    static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o644)
+    static func replace(
+        _ path: String,
+        with bytes: [UInt8],
+        mode: mode_t = 0o644
+    )
         throws(RunFailure)
     {
         let aside = path + ".new"

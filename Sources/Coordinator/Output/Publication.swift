@@ -41,7 +41,12 @@ struct Publication {
                 continue
             }
             let found = try RunFailure.wrapping { () throws(AnnDataWriteError) in
-                try layout.writeGeneLayers(cache, row: row, into: rows)
+                try layout.writeGeneLayers(
+                    cache,
+                    row: row,
+                    hasTests: try hasTests(row),
+                    into: rows
+                )
                 try rows.setStatus(row: row, code: 0)
                 return try layout.digest(row: row, of: rows)
             }
@@ -68,6 +73,15 @@ struct Publication {
             try rows.fillFailed(row: row)
             try rows.setStatus(row: row, code: entry.kind == .failed ? 1 : 2)
         }
+    }
+
+    /// Whether any gene of a row was fitted: a fitted gene has converged or used up its iterations.
+    private func hasTests(_ row: Int) throws(AnnDataWriteError) -> Bool {
+        for name in ["converged", "iterations"] {
+            guard let layer = rows.map.layerIndex(name) else { continue }
+            if try rows.read(layer: layer, row: row).contains(where: { $0 != 0 }) { return true }
+        }
+        return false
     }
 
     private func count(

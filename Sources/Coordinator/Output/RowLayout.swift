@@ -8,7 +8,11 @@ struct RowLayout {
 
     /// Writes every per-pair layer of a row.
     ///
-    /// - Parameter bytes: The layers one after the other, in schema order.
+    /// - Parameters:
+    ///   - bytes: The layers one after the other, in schema order.
+    ///   - row: Position of the perturbation.
+    ///   - rows: The result.
+    /// - Throws: `AnnDataWriteError` when writing fails.
     func write(_ bytes: [UInt8], row: Int, into rows: ResultRows) throws(AnnDataWriteError) {
         var offset = 0
         for (layer, description) in schema.layers.enumerated()
@@ -20,15 +24,32 @@ struct RowLayout {
     }
 
     /// Writes the layers that hold one value per gene into a row.
+    ///
+    /// - Parameters:
+    ///   - cache: Where the values come from.
+    ///   - row: Position of the perturbation.
+    ///   - hasTests: Whether any gene was tested in the row; without one the published package
+    ///     reports no dispersions.
+    ///   - rows: The result.
+    /// - Throws: `AnnDataWriteError` when writing fails.
     func writeGeneLayers(
         _ cache: ControlCache,
         row: Int,
+        hasTests: Bool,
         into rows: ResultRows
     ) throws(AnnDataWriteError) {
         for (layer, description) in schema.layers.enumerated()
         where description.scope == .perGene {
-            try Self.write(
-                geneValues(description.name, cache)[...], layer: layer, row: row, into: rows)
+            if !hasTests, description.type == .float64 {
+                try rows.fill(layer: layer, row: row, with: .nan)
+            } else {
+                try Self.write(
+                    geneValues(description.name, cache)[...],
+                    layer: layer,
+                    row: row,
+                    into: rows
+                )
+            }
         }
     }
 

@@ -54,7 +54,12 @@ final class RowWriter: Sendable {
         report: @escaping @Sendable (Event) -> Void
     ) {
         let state = WriterState(
-            rows: rows, schema: schema, journal: journal, durable: durable, report: report)
+            rows: rows,
+            schema: schema,
+            journal: journal,
+            durable: durable,
+            report: report
+        )
         let inbox = inbox
         let ended = ended
         let box = TransferBox(state)
@@ -130,7 +135,10 @@ private struct WriterState {
     mutating func write(_ row: RowWriter.Row) throws(RunFailure) {
         try RunFailure.wrapping { () throws(AnnDataWriteError) in
             try RowLayout(schema: schema).write(
-                row.bytes, row: Int(row.record.perturbation), into: rows)
+                row.bytes,
+                row: Int(row.record.perturbation),
+                into: rows
+            )
         }
         if pending.isEmpty { oldest = monotonicNanoseconds() }
         pending.append(row.record)

@@ -117,7 +117,9 @@ struct RunDirectory {
         }
         var factors = LittleEndianReader(bytes: Array(bytes[(8 + cacheBytes)...]))
         return GlobalResult(
-            cache: cache, sizeFactors: factors.doubles((bytes.count - 8 - cacheBytes) / 8))
+            cache: cache,
+            sizeFactors: factors.doubles((bytes.count - 8 - cacheBytes) / 8)
+        )
     }
 
     // MARK: - Owner

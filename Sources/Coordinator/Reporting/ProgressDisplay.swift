@@ -13,7 +13,9 @@ final class ProgressDisplay {
 
     /// A display.
     ///
-    /// - Parameter isQuiet: Whether nothing is shown at all.
+    /// - Parameters:
+    ///   - log: Where progress is told when there is no terminal.
+    ///   - isQuiet: Whether no bar is drawn.
     init(log: Logger, isQuiet: Bool) {
         self.log = log
         isBar = ErrorStream.isTerminal && !isQuiet
@@ -28,7 +30,11 @@ final class ProgressDisplay {
     ///   - unit: What they are called.
     func show(_ stage: String, done: Int, total: Int, unit: String) {
         let snapshot = ProgressSnapshot(
-            done: done, total: total, doneCost: Double(done), totalCost: Double(total))
+            done: done,
+            total: total,
+            doneCost: Double(done),
+            totalCost: Double(total)
+        )
         show(stage, snapshot, unit: unit)
     }
 

@@ -38,7 +38,9 @@ struct RunOpening {
             try ResultFile.create(path: request.partialResult, layout: layout(global))
         }
         let journal = try Journal.create(
-            directory.journalPath, fingerprint: fingerprint.digest)
+            directory.journalPath,
+            fingerprint: fingerprint.digest
+        )
         let cacheDigest = try directory.freeze(global)
         try directory.write(
             RunDirectory.Record(
@@ -48,7 +50,8 @@ struct RunOpening {
                 partialResult: request.partialResult,
                 layout: map,
                 cacheDigest: "\(cacheDigest)"
-            ))
+            )
+        )
         return Continuation(
             journal: journal,
             rows: try open(map),
@@ -63,6 +66,7 @@ struct RunOpening {
     ///   - record: What that run wrote down.
     ///   - options: Options of this run, to name the difference when there is one.
     ///   - recompute: Computes the frozen state when the one on disk is damaged.
+    /// - Returns: Where to go on; nil when nothing usable is left of that run.
     /// - Throws: ``RunFailure`` when the run was another one.
     func resume(
         _ record: RunDirectory.Record,
@@ -86,7 +90,9 @@ struct RunOpening {
         }
         guard
             let (journal, records) = try Journal.reopen(
-                directory.journalPath, fingerprint: fingerprint.digest),
+                directory.journalPath,
+                fingerprint: fingerprint.digest
+            ),
             let rows = try? ResultRows(path: record.partialResult, map: record.layout)
         else { return nil }
         var global = try directory.frozen(digest: record.cacheDigest)
@@ -119,7 +125,8 @@ struct RunOpening {
             } else if digests[record.perturbation] == nil {
                 log.warning(
                     "a journalled row is damaged and will be fitted again",
-                    metadata: ["row": "\(record.perturbation)"])
+                    metadata: ["row": "\(record.perturbation)"]
+                )
             }
         }
         return digests

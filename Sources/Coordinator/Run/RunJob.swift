@@ -116,7 +116,8 @@ final class RunJob {
     private func isAlreadyComplete(_ fingerprint: Fingerprint) throws(RunFailure) -> Bool {
         guard !request.force, access(request.output, F_OK) == 0 else { return false }
         let found = try? ResultReader(path: request.output).text(
-            "\(ResultLayout.markerKey)/fingerprint")
+            "\(ResultLayout.markerKey)/fingerprint"
+        )
         if found == fingerprint.text { return true }
         throw RunFailure(
             .cannotCreate,
@@ -173,15 +174,18 @@ final class RunJob {
         if request.resume, !request.force, directory.holdsUnfinishedRun,
             let record = try directory.record(),
             let state = try opening.resume(
-                record, options,
-                recompute: { () throws(RunFailure) in try self.freeze(screen, options) })
+                record,
+                options,
+                recompute: { () throws(RunFailure) in try self.freeze(screen, options) }
+            )
         {
             log.notice(
                 "resuming",
                 metadata: [
                     "rows_kept": "\(state.digests.count)",
                     "rows_to_fit": "\(screen.plan.testedGroups.count - state.digests.count)",
-                ])
+                ]
+            )
             return state
         }
         let global = try freeze(screen, options)
@@ -221,7 +225,10 @@ final class RunJob {
     /// Threads of this process's own stages.
     private var threads: Int {
         let perWorker = request.threads ?? topology.plan().map(\.threads).max() ?? 1
-        return max(1, request.threads == nil ? topology.plan().map(\.threads).reduce(0, +) : perWorker)
+        return max(
+            1,
+            request.threads == nil ? topology.plan().map(\.threads).reduce(0, +) : perWorker
+        )
     }
 
     /// Where the local workers compute; none with `--local-workers 0`.
@@ -235,7 +242,7 @@ final class RunJob {
 
     private func publish(
         _ state: Continuation,
-        _ digests: [UInt32: Digests.Digest128],
+        _ digests: [UInt32: Digest128],
         _ lost: [LostPerturbation],
         _ screen: LoadedScreen,
         _ directory: RunDirectory,
@@ -252,14 +259,20 @@ final class RunJob {
         FailPoint.pass("before-rename")
         try RunFailure.wrapping { () throws(AnnDataWriteError) in
             try PublishedFile.publish(
-                state.rows.path, as: request.output, replacing: request.force)
+                state.rows.path,
+                as: request.output,
+                replacing: request.force
+            )
         }
         FailPoint.pass("after-rename")
         let labels = screen.plan.perturbations
         report.tally = tally
         report.lost = lost.map {
             RunReport.Lost(
-                perturbation: labels[$0.perturbation], kind: $0.kind, reasons: $0.reasons)
+                perturbation: labels[$0.perturbation],
+                kind: $0.kind,
+                reasons: $0.reasons
+            )
         }
         clock.ended("publishing", &report)
         try PlainFile.replace(directory.reportPath, with: try report.json())

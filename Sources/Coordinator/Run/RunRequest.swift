@@ -46,7 +46,7 @@ struct RunRequest: Sendable {
         return output.dropLast(name.count) + ".\(name).unfinished"
     }
 
-    /// How the memory is shared out. Reading and fitting do not overlap.
+    /// How the memory is shared out; reading and fitting do not overlap.
     var memory: MemoryPlan { MemoryPlan(total: memoryBytes) }
 }
 

@@ -25,7 +25,7 @@ struct RunService {
     /// How serving ended and the digest of every durable row.
     struct Served {
         let outcome: ServeOutcome
-        let digests: [UInt32: Digests.Digest128]
+        let digests: [UInt32: Digest128]
     }
 
     private static let heartbeatMilliseconds: UInt32 = 5000
@@ -42,7 +42,10 @@ struct RunService {
         let runID = Bytes16.randomUUID(using: &random)
         let durable = DurableDigests(state.digests)
         let writer = RowWriter(
-            rows: state.rows, schema: schema, journal: state.journal, durable: durable
+            rows: state.rows,
+            schema: schema,
+            journal: state.journal,
+            durable: durable
         ) { mailbox.post(.writer($0)) }
         let workers =
             placements.isEmpty
@@ -57,8 +60,15 @@ struct RunService {
             )
         let listener = try request.listen.map { address throws(RunFailure) in
             try WorkerListener(
-                address, tokenPath: request.tokenFile, directory: directory, runID: runID,
-                loops: loops, mailbox: mailbox, numbers: numbers, log: log)
+                address,
+                tokenPath: request.tokenFile,
+                directory: directory,
+                runID: runID,
+                loops: loops,
+                mailbox: mailbox,
+                numbers: numbers,
+                log: log
+            )
         }
         let display = display
         let server = RunServer(
@@ -99,7 +109,7 @@ struct RunService {
             blocks: screen.counts.blocks,
             groupOfPerturbation: screen.plan.testedGroups
         )
-        let optionsDigest = fingerprint.optionsJSON.withUnsafeBytes { Digests.Digest128(of: $0) }
+        let optionsDigest = fingerprint.optionsJSON.withUnsafeBytes { Digest128(of: $0) }
         return RunServer.Configuration(
             welcome: Welcome(
                 protocolMinor: ProtocolVersion.minor,
@@ -136,12 +146,11 @@ struct RunService {
     }
 }
 
-
 /// The digests of durable rows, added to by the writer's thread and read when it has ended.
 final class DurableDigests: Sendable {
-    private let digests: Mutex<[UInt32: Digests.Digest128]>
+    private let digests: Mutex<[UInt32: Digest128]>
 
-    init(_ initial: [UInt32: Digests.Digest128]) {
+    init(_ initial: [UInt32: Digest128]) {
         digests = Mutex(initial)
     }
 
@@ -151,5 +160,5 @@ final class DurableDigests: Sendable {
         }
     }
 
-    var all: [UInt32: Digests.Digest128] { digests.withLock { $0 } }
+    var all: [UInt32: Digest128] { digests.withLock { $0 } }
 }

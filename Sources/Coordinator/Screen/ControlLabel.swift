@@ -21,6 +21,7 @@ package enum ControlLabel {
     /// taking the first would depend on the order of cells.
     ///
     /// - Parameter labels: Distinct labels.
+    /// - Returns: The one label that meets the deciding rule, or why there is none.
     package static func infer(from labels: [String]) -> Inference {
         let rules: [(String) -> Bool] = [
             { exact.contains($0) },

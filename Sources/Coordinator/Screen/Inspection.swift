@@ -56,10 +56,15 @@ struct Inspection: Codable {
         genes = contents.geneCount
         matrices = contents.matrices.map {
             Matrix(
-                name: "\($0.choice)", encoding: $0.encoding?.rawValue ?? "unknown",
-                cells: $0.cellCount, genes: $0.geneCount, values: $0.valueType,
-                stored: $0.storedCount, filters: $0.filters,
-                problem: $0.problem.map { "\($0)" })
+                name: "\($0.choice)",
+                encoding: $0.encoding?.rawValue ?? "unknown",
+                cells: $0.cellCount,
+                genes: $0.geneCount,
+                values: $0.valueType,
+                stored: $0.storedCount,
+                filters: $0.filters,
+                problem: $0.problem.map { "\($0)" }
+            )
         }
         columns = contents.cellColumns.map {
             Column(name: $0.name, kind: "\($0.kind)", levels: $0.levelCount)
@@ -73,7 +78,11 @@ struct Inspection: Codable {
         let plan: ScreenPlan?
         do throws(RunFailure) {
             plan = try ScreenPlan(
-                labels: labels, column: column, control: nil, perturbations: nil)
+                labels: labels,
+                column: column,
+                control: nil,
+                perturbations: nil
+            )
         } catch {
             plan = nil
             controlProblem = error.description
@@ -113,7 +122,8 @@ struct Inspection: Codable {
         for column in columns {
             lines.append(
                 "  \(column.name): \(column.kind)"
-                    + (column.levels.map { ", \($0) levels" } ?? ""))
+                    + (column.levels.map { ", \($0) levels" } ?? "")
+            )
         }
         if let groups { lines += groupLines(groups) }
         if let estimate { lines += estimateLines(estimate) }
@@ -140,7 +150,8 @@ struct Inspection: Codable {
         let blocks = MemorySize(bytes: estimate.blockBytes)
         lines.append(
             "  result of \(MemorySize(bytes: estimate.resultBytes)); counts take up to \(blocks) "
-                + "of memory, or of scratch space beyond half of --memory-limit")
+                + "of memory, or of scratch space beyond half of --memory-limit"
+        )
         return lines
     }
 }

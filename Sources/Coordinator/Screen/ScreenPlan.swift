@@ -34,7 +34,11 @@ package struct ScreenPlan: Equatable, Sendable {
         unlabelledCells = labels.codes.count { $0 < 0 }
         controlGroup = try Self.controlGroup(labels.names, column: column, named: control)
         testedGroups = try Self.testedGroups(
-            labels.names, column: column, control: controlGroup, named: perturbations)
+            labels.names,
+            column: column,
+            control: controlGroup,
+            named: perturbations
+        )
     }
 
     private static func controlGroup(

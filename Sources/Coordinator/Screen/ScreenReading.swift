@@ -89,7 +89,8 @@ struct ScreenReading {
                         try builder.append(
                             cells,
                             groups: UnsafeBufferPointer(
-                                rebasing: codes[first..<first + cells.cellCount])
+                                rebasing: codes[first..<first + cells.cellCount]
+                            )
                         )
                     }
                     progress(first + cells.cellCount, labels.codes.count)
@@ -101,7 +102,8 @@ struct ScreenReading {
                 metadata: [
                     "bytes_in_memory": "\(blocks.bytesInMemory)",
                     "bytes_spilled": "\(blocks.bytesSpilled)",
-                ])
+                ]
+            )
             return (blocks, report)
         } catch let error as AnnDataError {
             throw error.isOwnStorage
@@ -118,32 +120,40 @@ struct ScreenReading {
             metadata: [
                 "control": "\(plan.controlLabel)", "perturbations": "\(plan.testedGroups.count)",
                 "genes": "\(genes.count)",
-            ])
+            ]
+        )
         if plan.unlabelledCells > 0 {
             log.warning(
                 "cells without a label are left out",
-                metadata: ["cells": "\(plan.unlabelledCells)"])
+                metadata: ["cells": "\(plan.unlabelledCells)"]
+            )
         }
         let distinct = Set(genes).count
         if distinct < genes.count {
             log.warning(
                 "some genes share a name; they are told apart by position",
-                metadata: ["genes": "\(genes.count)", "names": "\(distinct)"])
+                metadata: ["genes": "\(genes.count)", "names": "\(distinct)"]
+            )
         }
         if GeneNames.lookLikeIdentifiers(genes) {
             log.warning(
-                "gene names look like database identifiers; --gene-name-column may hold symbols")
+                "gene names look like database identifiers; --gene-name-column may hold symbols"
+            )
         }
     }
 
     private func note(_ report: StreamReport) {
         if report.duplicatesSummed > 0 {
             log.warning(
-                "entries stored twice were summed", metadata: ["entries": "\(report.duplicatesSummed)"])
+                "entries stored twice were summed",
+                metadata: ["entries": "\(report.duplicatesSummed)"]
+            )
         }
         if report.explicitZerosDropped > 0 {
             log.info(
-                "stored zeros were dropped", metadata: ["entries": "\(report.explicitZerosDropped)"])
+                "stored zeros were dropped",
+                metadata: ["entries": "\(report.explicitZerosDropped)"]
+            )
         }
         if report.unsortedRows > 0 {
             log.info("unsorted cells were sorted", metadata: ["cells": "\(report.unsortedRows)"])
@@ -154,9 +164,11 @@ struct ScreenReading {
 /// What gene names look like.
 enum GeneNames {
     private static let prefixes: Set<String> = Set(
-        ["ENS"] + "ABCDEFGHIJKLMNOPQRSTUVWX".flatMap { chromosome in
-            ["Y\(chromosome)L"]
-        })
+        ["ENS"]
+            + "ABCDEFGHIJKLMNOPQRSTUVWX".flatMap { chromosome in
+                ["Y\(chromosome)L"]
+            }
+    )
 
     /// Whether more than half of the names begin like database identifiers (METHODS 1.6).
     static func lookLikeIdentifiers(_ names: [String]) -> Bool {

@@ -9,6 +9,7 @@ enum SizeFactorFile {
     /// - Parameters:
     ///   - path: The file.
     ///   - cellCount: Cells of the screen: one number is needed for each, in file order.
+    /// - Returns: The factors in file order.
     /// - Throws: ``RunFailure`` naming the line that is no number, or the two counts.
     static func read(_ path: String, cellCount: Int) throws(RunFailure) -> [Double] {
         guard let data = FileManager.default.contents(atPath: path) else {
@@ -16,13 +17,17 @@ enum SizeFactorFile {
         }
         var values: [Double] = []
         let lines = String(decoding: data, as: UTF8.self).split(
-            separator: "\n", omittingEmptySubsequences: false)
+            separator: "\n",
+            omittingEmptySubsequences: false
+        )
         for (number, line) in lines.enumerated() {
             let text = line.trimmingCharacters(in: .whitespaces)
             if text.isEmpty || text.hasPrefix("#") { continue }
             guard let value = Double(text) else {
                 throw RunFailure(
-                    .badInput, "\(path), line \(number + 1): '\(text)' is no size factor")
+                    .badInput,
+                    "\(path), line \(number + 1): '\(text)' is no size factor"
+                )
             }
             values.append(value)
         }

@@ -120,19 +120,29 @@ final class RunServer {
         case .fitFailed(let lease, let perturbation, let reason):
             log.warning(
                 "a fit failed",
-                metadata: ["perturbation": "\(perturbation)", "reason": "\(reason)"])
+                metadata: ["perturbation": "\(perturbation)", "reason": "\(reason)"]
+            )
             tell(
                 .fitFailed(
-                    WorkerID(id), LeaseID(lease), PerturbationIndex(perturbation), reason: reason))
+                    WorkerID(id),
+                    LeaseID(lease),
+                    PerturbationIndex(perturbation),
+                    reason: reason
+                )
+            )
         case .heartbeat: break
         case .goodbye(let reason):
-            log.info("worker leaves", metadata: ["worker": "\(connection.name)", "why": "\(reason)"])
+            log.info(
+                "worker leaves",
+                metadata: ["worker": "\(connection.name)", "why": "\(reason)"]
+            )
             connections[id]?.stage = .leaving
             tell(.workerLeft(WorkerID(id), .goodbye))
         case .childExited(let exit):
             log.warning(
                 "a remote worker process ended",
-                metadata: ["worker": "\(connection.name)", "how": "\(exit.description)"])
+                metadata: ["worker": "\(connection.name)", "how": "\(exit.description)"]
+            )
         }
     }
 
@@ -158,22 +168,31 @@ final class RunServer {
             }
             connections[id]?.stage = .fitting
             connections[id]?.rows = RowAssembler(
-                rowBytes: welcome.rowBytes, creditBytes: welcome.rowCreditBytes)
+                rowBytes: welcome.rowBytes,
+                creditBytes: welcome.rowCreditBytes
+            )
             localWorkers?.joined(id)
             log.info(
                 "worker joins",
                 metadata: [
                     "worker": "\(hello.host)/\(hello.processID)", "threads": "\(hello.threads)",
-                ])
+                ]
+            )
             events.note(
                 "worker_joined",
                 [
                     "connection": "\(id)", "host": hello.host, "process": "\(hello.processID)",
                     "threads": "\(hello.threads)",
-                ])
+                ]
+            )
             tell(
                 .workerJoined(
-                    WorkerID(id), threads: Int(hello.threads), memoryBytes: hello.memoryBytes))
+                    WorkerID(id),
+                    threads: Int(hello.threads),
+                    memoryBytes: hello.memoryBytes,
+                    host: hello.host
+                )
+            )
         }
     }
 
@@ -195,15 +214,18 @@ final class RunServer {
         }
         guard let row = assembled else { return }
         let bytes = Array(row.bytes.readableBytesView)
-        let digest = bytes.withUnsafeBytes { Digests.Digest128(of: $0) }
+        let digest = bytes.withUnsafeBytes { Digest128(of: $0) }
         guard Bytes16(digest) == row.digest else {
             breakOff(id, "a row's digest does not match its bytes")
             return
         }
         let actions = scheduler.handle(
             .rowArrived(
-                WorkerID(id), LeaseID(row.lease), PerturbationIndex(row.perturbation),
-                digest: RowDigest(high: digest.high, low: digest.low)),
+                WorkerID(id),
+                LeaseID(row.lease),
+                PerturbationIndex(row.perturbation),
+                digest: digest
+            ),
             now: now
         )
         perform(actions, arrived: (id, digest, bytes))
@@ -213,7 +235,8 @@ final class RunServer {
     private func breakOff(_ id: UInt64, _ reason: String) {
         log.error(
             "closing a connection",
-            metadata: ["worker": "\(connections[id]?.name ?? "?")", "why": "\(reason)"])
+            metadata: ["worker": "\(connections[id]?.name ?? "?")", "why": "\(reason)"]
+        )
         connections[id]?.link.close()
     }
 
@@ -254,7 +277,9 @@ final class RunServer {
         guard connection.stage == .fitting else { return }
         if case .processDied(let how) = departure {
             log.warning(
-                "worker died", metadata: ["worker": "\(connection.name)", "how": "\(how)"])
+                "worker died",
+                metadata: ["worker": "\(connection.name)", "how": "\(how)"]
+            )
         }
         events.note("worker_left", ["connection": "\(id)", "how": "\(departure)"])
         tell(.workerLeft(WorkerID(id), departure))
@@ -282,7 +307,9 @@ final class RunServer {
         case .written(let perturbation, let byteCount):
             guard let worker = workerOfRow[perturbation] else { return }
             send(
-                .rowsDurable(perturbations: [], creditBytes: UInt64(byteCount)), to: worker)
+                .rowsDurable(perturbations: [], creditBytes: UInt64(byteCount)),
+                to: worker
+            )
         case .durable(let perturbations):
             flushRequested = false
             var byWorker: [UInt64: [UInt32]] = [:]
@@ -306,7 +333,7 @@ final class RunServer {
 
     private func perform(
         _ actions: [SchedulerAction],
-        arrived: (worker: UInt64, digest: Digests.Digest128, bytes: [UInt8])? = nil
+        arrived: (worker: UInt64, digest: Digest128, bytes: [UInt8])? = nil
     ) {
         for action in actions {
             switch action {
@@ -325,18 +352,23 @@ final class RunServer {
                     [
                         "perturbation": "\(perturbation.rawValue)", "attempt": "\(attempt)",
                         "connection": "\(arrived.worker)",
-                    ])
+                    ]
+                )
             case .discard(let perturbation, let reason, let sameDigest):
                 guard let arrived else { continue }
                 if !sameDigest {
                     log.error(
                         "a second fit gave other numbers; the first is kept",
-                        metadata: ["perturbation": "\(perturbation)", "row": "\(reason)"])
+                        metadata: ["perturbation": "\(perturbation)", "row": "\(reason)"]
+                    )
                 }
                 send(
                     .rowsDurable(
-                        perturbations: [], creditBytes: UInt64(arrived.bytes.count)),
-                    to: arrived.worker)
+                        perturbations: [],
+                        creditBytes: UInt64(arrived.bytes.count)
+                    ),
+                    to: arrived.worker
+                )
             case .markFailed(let perturbation, let reason, _):
                 lose(perturbation, .failed, [reason])
             case .markQuarantined(let perturbation, let reasons):
@@ -373,16 +405,22 @@ final class RunServer {
             metadata: [
                 "perturbation": "\(perturbation.rawValue)", "kind": "\(kind)",
                 "reasons": "\(reasons.joined(separator: "; "))",
-            ])
+            ]
+        )
         events.note(
             "given_up",
             [
                 "perturbation": "\(perturbation.rawValue)", "kind": kind.rawValue,
                 "reasons": reasons.joined(separator: "; "),
-            ])
+            ]
+        )
         lost.append(
             LostPerturbation(
-                perturbation: Int(perturbation.rawValue), kind: kind, reasons: reasons))
+                perturbation: Int(perturbation.rawValue),
+                kind: kind,
+                reasons: reasons
+            )
+        )
     }
 
     private func stopped(_ reason: StopReason) {

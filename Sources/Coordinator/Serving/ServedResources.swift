@@ -28,7 +28,8 @@ struct ServedResources: Sendable {
         self.blocks = blocks
         self.groupOfPerturbation = groupOfPerturbation
         common = [(Self.controlCache, controlCache), (Self.sizeFactors, sizeFactors)].map {
-            name, bytes in
+            name,
+            bytes in
             ResourceDescription(
                 name: name,
                 bytes: UInt64(bytes.count),
@@ -84,7 +85,8 @@ struct ServedResources: Sendable {
 
     private func chunk(_ request: ResourceRequest, _ payload: ByteBuffer) -> CoordinatorMessage {
         .resourceChunk(
-            ResourceChunk(request: request.request, offset: request.offset, payload: payload))
+            ResourceChunk(request: request.request, offset: request.offset, payload: payload)
+        )
     }
 
     private func missing(_ request: ResourceRequest, _ reason: String) -> CoordinatorMessage {
@@ -94,7 +96,7 @@ struct ServedResources: Sendable {
 
 extension Bytes16 {
     /// The wire's form of a digest.
-    init(_ digest: Digests.Digest128) {
+    init(_ digest: Digest128) {
         self.init(high: digest.high, low: digest.low)
     }
 }

@@ -33,6 +33,8 @@ struct ControlStage {
     ///   - control: Size factors of the control cells.
     ///   - detections: Control cells with a nonzero count of each gene.
     ///   - countSums: Σ Y over the control cells of each gene.
+    /// - Returns: The fitted values.
+    /// - Throws: `CountBlockError` when a spilled block cannot be read back.
     func run(
         control: GroupOffsets,
         detections: [Int],
@@ -42,8 +44,11 @@ struct ControlStage {
         let fits = GeneFits(
             countSums.map {
                 ControlFit(
-                    meanCount: $0 / Double(control.count), meanSizeFactor: meanSizeFactor)
-            })
+                    meanCount: $0 / Double(control.count),
+                    meanSizeFactor: meanSizeFactor
+                )
+            }
+        )
         let floor = MeanFloor(minimum: options.minimumMean)
         var tiles = Self.tiles(detections: detections, memoryBytes: memoryBytes)
         var loaded: (tile: Int, counts: GeneMajorCounts)?
@@ -59,7 +64,12 @@ struct ControlStage {
             let counts = try counts(behind)
             while isBehind(tiles[behind], target) {
                 tiles[behind].isSatisfied = advance(
-                    tiles[behind].genes, fits, floor, control, counts)
+                    tiles[behind].genes,
+                    fits,
+                    floor,
+                    control,
+                    counts
+                )
                 tiles[behind].iterations += 1
             }
             target = max(target, tiles[behind].iterations)
@@ -117,7 +127,10 @@ struct ControlStage {
             for gene in chunk {
                 fits.values[gene].finish(stoppedByTolerance: byTolerance)
                 weights.values[gene - genes.lowerBound] = fits.values[gene].weight(
-                    floor: floor, control: control, gene: none)
+                    floor: floor,
+                    control: control,
+                    gene: none
+                )
             }
         }
         return Array(weights.values)

@@ -28,6 +28,7 @@ package struct FrozenAnalysis: Sendable {
     ///   - perturbation: Position of the perturbation in the result.
     ///   - segments: The perturbation's cells in file order.
     ///   - sizeFactors: Size factors of those cells in file order.
+    /// - Returns: Every per-pair layer.
     package func fit(
         perturbation: UInt32,
         segments: [DecodedSegment],
@@ -133,7 +134,9 @@ package struct FrozenAnalysis: Sendable {
             // Iterations count those that ended without convergence, as the published package's do.
             layers.iterations[gene] = Float(fit.convergedAt.map { $0 - 1 } ?? fit.iterations)
             let error = WaldTest.standardError(
-                controlWeight: cache.controlWeight[gene], groupWeight: fit.weight)
+                controlWeight: cache.controlWeight[gene],
+                groupWeight: fit.weight
+            )
             guard fit.convergedAt != nil, fit.effect.isFinite, error.isFinite, error > 0 else {
                 continue
             }
@@ -187,7 +190,8 @@ private struct RowLayers {
             case "pvalue": bytes.append(littleEndian: pValue)
             case "pvalue_adj":
                 bytes.append(
-                    littleEndian: MultipleTesting.adjust(pValue, by: options.correction))
+                    littleEndian: MultipleTesting.adjust(pValue, by: options.correction)
+                )
             case "logfoldchange_raw_ln": bytes.append(littleEndian: effect)
             case "intercept": bytes.append(littleEndian: intercept)
             case "standard_error": bytes.append(littleEndian: standardError.map { $0 / unit })

@@ -72,6 +72,7 @@ package struct GeneMajorCounts: Sendable {
     ///   - group: The group's size factors.
     ///   - segmentCount: Number of segments.
     ///   - decode: Decodes the segment with the given index.
+    /// - Throws: What `decode` throws.
     package init(
         genes: Range<Int>,
         detections: [Int],
@@ -115,7 +116,8 @@ package struct GeneMajorCounts: Sendable {
                     GeneCounts(
                         positions: UnsafeBufferPointer(rebasing: positions[range]),
                         counts: UnsafeBufferPointer(rebasing: counts[range])
-                    ))
+                    )
+                )
             }
         }
     }

@@ -61,6 +61,7 @@ package struct GlobalStage {
     /// Runs the stage.
     ///
     /// - Parameter userSizeFactors: Factors by file row, used instead of estimates; nil to estimate.
+    /// - Returns: The cache and the size factors it was made with.
     /// - Throws: `CountBlockError` when a spilled block cannot be read back.
     package func run(userSizeFactors: [Double]?) throws(CountBlockError) -> GlobalResult {
         let sizeFactors = try sizeFactors(userSizeFactors)
@@ -75,6 +76,7 @@ package struct GlobalStage {
     /// Estimates the dispersion of every gene over all labelled cells (METHODS 6.4).
     ///
     /// - Parameter sizeFactors: Size factors by file row, as ``run(userSizeFactors:)`` gives them.
+    /// - Returns: The estimates and what they were made from.
     /// - Throws: `CountBlockError` when a spilled block cannot be read back.
     package func dispersions(
         sizeFactors: [Double]
@@ -83,7 +85,8 @@ package struct GlobalStage {
         let labelled = screen.labelledCells
         let means = all.scaled.map { $0 / Double(labelled.count) }
         let global = GlobalDispersion(
-            cells: GroupOffsets(sizeFactors: labelled.map { sizeFactors[$0] }))
+            cells: GroupOffsets(sizeFactors: labelled.map { sizeFactors[$0] })
+        )
         let own = try ownDispersions(means, all, global, sizeFactors)
         let fitted = DispersionTrend(means: means, dispersions: own)
         let trend = means.map { fitted.value(atMean: $0) }
@@ -106,7 +109,11 @@ package struct GlobalStage {
         cache.controlExpressing = sums.detections.map { UInt32($0) }
         cache.controlMean = sums.scaled.map { $0 / Double(control.count) }
         let stage = ControlStage(
-            screen: screen, options: options, team: team, memoryBytes: memoryBytes)
+            screen: screen,
+            options: options,
+            team: team,
+            memoryBytes: memoryBytes
+        )
         let fitted = try stage.run(
             control: control,
             detections: sums.detections.map { Int($0) },
@@ -142,7 +149,9 @@ package struct GlobalStage {
             }
         }
         let means = SizeFactors.geometricMeans(
-            logSums: Array(sums[..<genes]), detections: Array(sums[genes...]))
+            logSums: Array(sums[..<genes]),
+            detections: Array(sums[genes...])
+        )
         let result = SharedDoubles(count: screen.groupOfCell.count, value: .nan)
         let geneCount = screen.geneCount
         _ = try sweep.sums(over: screen.summationOrder, fields: 0) { segment, _ in
@@ -197,7 +206,11 @@ package struct GlobalStage {
         }
         func field(_ index: Int) -> [Double] { Array(sums[index * genes..<(index + 1) * genes]) }
         return ScaledSums(
-            scaled: field(0), excess: field(1), counts: field(2), detections: field(3))
+            scaled: field(0),
+            excess: field(1),
+            counts: field(2),
+            detections: field(3)
+        )
     }
 
     // MARK: - Global dispersion

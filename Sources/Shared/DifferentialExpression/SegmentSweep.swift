@@ -17,6 +17,7 @@ struct SegmentSweep {
     ///   - fields: Number of sums per gene.
     ///   - body: Gets a segment's cells and zeroed sums of shape `[fields * genes]`.
     /// - Returns: Sums of shape `[fields * genes]`.
+    /// - Throws: `CountBlockError` when a spilled block cannot be read back.
     func sums(
         over groups: [Int],
         fields: Int,

@@ -1,3 +1,5 @@
+package import Digests
+
 /// The number of one worker's session, given by the coordinator when the worker joins.
 ///
 /// A worker that connects again gets a new number, so messages of an old session can never be
@@ -56,30 +58,6 @@ package struct PerturbationIndex: Hashable, Comparable, Sendable, CustomStringCo
 
     /// Text for logs and reasons, such as `perturbation 41`.
     package var description: String { "perturbation \(rawValue)" }
-}
-
-/// A 128-bit digest, opaque to scheduling: it is only ever compared with another one.
-package struct Digest128: Hashable, Sendable, CustomStringConvertible {
-    /// The upper 64 bits.
-    package let high: UInt64
-    /// The lower 64 bits.
-    package let low: UInt64
-
-    /// Makes a digest of its two halves.
-    package init(high: UInt64, low: UInt64) {
-        self.high = high
-        self.low = low
-    }
-
-    /// The 32 hexadecimal digits, upper half first.
-    package var description: String {
-        Self.hexadecimal(high) + Self.hexadecimal(low)
-    }
-
-    private static func hexadecimal(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
 }
 
 /// The digest of one result row, computed by the worker that fitted it.

@@ -1,3 +1,5 @@
+package import Digests
+
 /// What can happen to a worker's session.
 package enum SessionEvent: Hashable, Sendable {
     /// The coordinator accepted the worker.

@@ -62,6 +62,7 @@ package struct BoundedMinimiser {
     ///   - start: Where to begin; moved to the bounds where it is below them.
     ///   - lowerBounds: Least value of each variable; finite.
     ///   - evaluate: The function with its gradient; called only with points within the bounds.
+    /// - Returns: Where the path ended; `converged` is false when it could not go on.
     package static func minimise(
         from start: Point,
         lowerBounds: Point,
@@ -256,7 +257,11 @@ package struct BoundedMinimiser {
             evaluations += 1
             if search.accepts(value: trial.value, slope: trial.gradient.dot(direction)) {
                 return AcceptedStep(
-                    direction: direction, length: length, point: moved, trial: trial)
+                    direction: direction,
+                    length: length,
+                    point: moved,
+                    trial: trial
+                )
             }
         }
         return nil

@@ -8,7 +8,7 @@ package struct DispersionTrend: Equatable, Sendable {
     package private(set) var asymptote: Double
     /// a1, in counts.
     package private(set) var slope: Double
-    /// Rounds of fitting and setting outliers aside that were done.
+    /// Rounds of fitting and setting outliers aside that were done, a failed fit not counted.
     package private(set) var rounds: Int
 
     private static let lowerBound = 1e-12
@@ -16,7 +16,7 @@ package struct DispersionTrend: Equatable, Sendable {
     /// Fits the trend.
     ///
     /// - Parameters:
-    ///   - means: Normalised mean of each gene; genes that are not finite and positive are left out.
+    ///   - means: Normalised mean of each gene; those not finite and positive are left out.
     ///   - dispersions: Dispersion of each gene; likewise.
     ///   - roundLimit: Most rounds to do.
     package init(means: [Double], dispersions: [Double], roundLimit: Int = 20) {
@@ -65,9 +65,6 @@ private struct TrendLoss {
     private var inverseMeans: [Double] = []
     private(set) var dispersions: [Double] = []
 
-    private static let leastTrend = 1e-10
-    private static let blockGenes = 128
-
     private init() {}
 
     /// Takes the genes whose mean and dispersion are finite and positive.
@@ -90,14 +87,14 @@ private struct TrendLoss {
         var kept = TrendLoss()
         for (inverseMean, dispersion) in zip(inverseMeans, dispersions) {
             let trend = coefficients[0] + coefficients[1] * inverseMean
-            let ratio = dispersion / max(trend, Self.leastTrend)
+            let ratio = dispersion / max(trend, TrendSummand.leastTrend)
             guard ratio >= 1e-4, ratio < 15 else { continue }
             kept.append(inverseMean: inverseMean, dispersion: dispersion)
         }
         return kept.geneCount < 3 ? nil : kept
     }
 
-    /// The loss at the coefficients (a0, a1).
+    /// The loss and its gradient at the coefficients (a0, a1).
     func evaluate(_ coefficients: SIMD2<Double>) -> BoundedMinimiser.Evaluation {
         inverseMeans.withUnsafeBufferPointer { inverseMeans in
             dispersions.withUnsafeBufferPointer { dispersions in
@@ -120,10 +117,17 @@ private struct TrendSummand {
     let dispersions: UnsafeBufferPointer<Double>
     let coefficients: SIMD2<Double>
 
-    /// Pairwise sums of value, d/da0 and d/da1 over genes from `start`, the order of additions being
-    /// a function of `count` alone.
+    /// The trend where the coefficients would make it smaller.
+    static let leastTrend = 1e-10
+    /// Genes that are summed before sums are added in pairs; a multiple of the eight lanes.
+    private static let blockGenes = 128
+
+    /// Sums of value, d/da0 and d/da1 over `count` genes from `start`.
+    ///
+    /// Blocks are added in pairs, which keeps rounding small: it decides where the path of the
+    /// minimiser ends. The order of additions depends on `count` alone.
     func sum(_ start: Int, _ count: Int) -> SIMD4<Double> {
-        if count > 128 {
+        if count > Self.blockGenes {
             let half = count / 2 & ~7
             return sum(start, half) + sum(start + half, count - half)
         }
@@ -136,7 +140,7 @@ private struct TrendSummand {
             let x = FixedOrderSums.load8(inverseMeans, index)
             let d = FixedOrderSums.load8(dispersions, index)
             var f = coefficients[0] + coefficients[1] * x
-            f.replace(with: 1e-10, where: f .< 1e-10)
+            f.replace(with: Self.leastTrend, where: f .< Self.leastTrend)
             let ratio = d / f
             var logs = f
             for lane in 0..<8 { logs[lane] = RealFunctions.log(f[lane]) }
@@ -149,7 +153,7 @@ private struct TrendSummand {
         var sums = SIMD4(fold(values), fold(slopes), fold(weighted), 0)
         while index < end {
             let x = inverseMeans[index]
-            let f = max(coefficients[0] + coefficients[1] * x, 1e-10)
+            let f = max(coefficients[0] + coefficients[1] * x, Self.leastTrend)
             let ratio = dispersions[index] / f
             let slope = (1 - ratio) / f
             sums += SIMD4(ratio + RealFunctions.log(f), slope, slope * x, 0)

@@ -40,6 +40,7 @@ package struct GlobalDispersion: Sendable {
     ///   - normalizedMean: M, the mean of Y/s over all cells.
     ///   - scaledSum: Σ Y/s over the nonzeros.
     ///   - scaledExcess: Σ (Y² - Y)/s² over the nonzeros.
+    /// - Returns: The dispersion, from 1e-8 to 10.
     package func fromSums(
         normalizedMean: Double,
         scaledSum: Double,
@@ -64,7 +65,9 @@ package struct GlobalDispersion: Sendable {
         // floor of 1e-10 adds that ratio once more.
         let squareCut = cells.leadingCount(sizeFactorAtLeast: 1e-5 / scale)
         let meanCut = max(
-            squareCut, cells.leadingCount(sizeFactorAtLeast: Self.meanFloor / scale))
+            squareCut,
+            cells.leadingCount(sizeFactorAtLeast: Self.meanFloor / scale)
+        )
         let squares = cells.suffixSquareSums[squareCut] - cells.suffixSquareSums[meanCut]
         let zeros =
             Double(squareCut) + scale * scale * squares / Self.squareFloor

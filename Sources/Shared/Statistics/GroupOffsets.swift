@@ -19,7 +19,7 @@ package struct GroupOffsets: Sendable {
 
     /// Orders the cells of a group by size factor; equal ones keep file order.
     ///
-    /// - Parameter sizeFactors: Size factors in file order, positive and finite; shape `[cells]`.
+    /// - Parameter fileOrder: Size factors in file order, positive and finite; shape `[cells]`.
     package init(sizeFactors fileOrder: [Double]) {
         let floored = fileOrder.map { max($0, 1e-8) }
         let order = floored.indices.sorted {

@@ -132,7 +132,7 @@ struct MoreThuenteSearch {
         best = trial
     }
 
-    /// Case 1: the cubic's minimum if it is nearer to the best step, else half way to the parabola's.
+    /// Case 1: the cubic's minimum if nearer to the best step, else half way to the parabola's.
     private func afterHigherValue(_ trial: Trial) -> Double {
         let length = trial.step - best.step
         let cubic = best.step + Self.cubicShare(best, trial) * length

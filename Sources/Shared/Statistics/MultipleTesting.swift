@@ -10,7 +10,9 @@ package enum MultipleTesting {
 
     /// Adjusts the finite p-values; the others are copied.
     ///
-    /// - Parameter pValues: p-values in [0, 1] or NaN; shape `[genes]`.
+    /// - Parameters:
+    ///   - pValues: p-values in [0, 1] or NaN; shape `[genes]`.
+    ///   - method: How to adjust.
     /// - Returns: Adjusted p-values; shape `[genes]`.
     package static func adjust(_ pValues: [Double], by method: Method) -> [Double] {
         let tested = pValues.indices.filter { pValues[$0].isFinite }

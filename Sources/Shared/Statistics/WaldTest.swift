@@ -13,7 +13,9 @@ package enum WaldTest {
         let ridge = FrozenEffectFit.ridge
         let total = controlWeight + groupWeight
         let determinant = max(
-            (total + ridge) * (groupWeight + ridge) - groupWeight * groupWeight, 1e-12)
+            (total + ridge) * (groupWeight + ridge) - groupWeight * groupWeight,
+            1e-12
+        )
         let h01 = -groupWeight / determinant
         let h11 = (total + ridge) / determinant
         let variance =

@@ -53,7 +53,7 @@ package struct MeanFloor: Sendable {
 extension WorkingSums {
     /// Computes the sums for one gene in one group.
     ///
-    /// Cost: one division per cell above the floor and two per nonzero; cells at the floor are free.
+    /// Cost: one division per cell above the floor and per nonzero; cells at the floor are free.
     ///
     /// - Parameters:
     ///   - predictor: b, natural log.
@@ -79,13 +79,25 @@ extension WorkingSums {
         )
         let scale = RealFunctions.exp(predictor)
         addFree(
-            ceilingCount..<floorStart, predictor, scale, dispersion, floor.minimum, group)
+            ceilingCount..<floorStart,
+            predictor,
+            scale,
+            dispersion,
+            floor.minimum,
+            group
+        )
         if ceilingCount > 0 { addCeiling(ceilingCount, dispersion, group) }
         if floorStart < group.count { addFloored(floorStart, dispersion, floor, group) }
         addCounts(gene, scale, dispersion, floor.minimum, group)
         if withDispersionTerms {
             addDispersionTerms(
-                gene, (ceilingCount, floorStart), predictor, scale, floor, group)
+                gene,
+                (ceilingCount, floorStart),
+                predictor,
+                scale,
+                floor,
+                group
+            )
         }
     }
 
@@ -101,7 +113,11 @@ extension WorkingSums {
         guard !range.isEmpty else { return }
         let sum = group.sizeFactors.withUnsafeBufferPointer { factors in
             Self.freeWeights(
-                UnsafeBufferPointer(rebasing: factors[range]), scale, dispersion, minimum)
+                UnsafeBufferPointer(rebasing: factors[range]),
+                scale,
+                dispersion,
+                minimum
+            )
         }
         weight += sum
         weightedResponse += (predictor - 1) * sum
