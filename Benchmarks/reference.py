@@ -5,7 +5,7 @@
 The first run in a process compiles the reference's kernels; the second run in the same process,
 with its workers still alive, is the warm one. Prints one JSON object. Memory and CPU time cover
 the process and all its workers; sampling happens in a process of its own, which is not counted.
-Needs the packages of Tests/Parity/Fixtures/requirements.lock.
+Needs the packages of Tests/ParityTests/Fixtures/requirements.lock.
 """
 
 import argparse

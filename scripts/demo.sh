@@ -14,7 +14,7 @@ result=$work/result.h5ad
 echo
 echo "A screen of 40 perturbations, 2,000 genes, and a knock-down of each target to a quarter:"
 "$bin/crispyx-coordinator" simulate "$screen" --perturbations 40 --genes 2000 \
-    --cells-per-perturbation 100 --control-cells 1000 --depth 4000 --knockdown -2 --seed 7 --quiet
+    --cells-per-perturbation 100 --control-cells 1000 --depth 4000 --knockdown -2 --effects 20 --effect-sd 0.15 --seed 7 --quiet >/dev/null
 "$bin/crispyx-coordinator" inspect "$screen" --perturbation-column perturbation
 
 echo

@@ -57,8 +57,8 @@ struct Screen {
             labels.append(group < 4 ? "control" : "GENE\(group - 4)")
             var row: [Entry] = []
             for gene in 0..<genes {
-                let shift = group >= 4 && gene % perturbations == group - 4 ? 0.5 : 1
-                guard random.uniform() < density * shift else { continue }
+                let isTarget = group >= 4 && gene % max(perturbations, 1) == group - 4
+                guard random.uniform() < (isTarget ? density / 2 : density) else { continue }
                 let size = random.uniform()
                 row.append(Entry(gene: gene, count: 1 + UInt32(size * size * Double(largest))))
             }

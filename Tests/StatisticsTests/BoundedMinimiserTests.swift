@@ -23,6 +23,7 @@ private enum Problems {
     static let all: [String: @Sendable (SIMD2<Double>) -> Evaluation] = [
         "quadratic": quadratic, "narrow": narrow, "rosenbrock": rosenbrock,
         "himmelblau": himmelblau, "beale": beale, "poles": poles, "bump": bump, "quintic": quintic,
+        "dip": dip,
         "falling": falling,
         "lying": lying,
     ]
@@ -85,6 +86,12 @@ private enum Problems {
         return evaluation(c * x * (x - 2) + (y - 1) * (y - 1), 5 * c * x - 8 * c, 2 * (y - 1))
     }
 
+    @Sendable static func dip(_ at: SIMD2<Double>) -> Evaluation {
+        let (x, y) = (at[0], at[1])
+        let value = -x + 1.4985 * x * x - 0.499 * x * x * x + y * y
+        return evaluation(value, -1 + 2.997 * x - 1.497 * x * x, 2 * y)
+    }
+
     @Sendable static func falling(_ at: SIMD2<Double>) -> Evaluation {
         evaluation(-at[0] - 2 * at[1], -1, -2)
     }
@@ -99,7 +106,7 @@ struct BoundedMinimiserTests {
     @Test("it ends where SciPy's ends, after as many steps")
     func problems() throws {
         let rows = try hexTable("bounded_minimiser/minima", columns: 8)
-        #expect(rows.count == 35)
+        #expect(rows.count == 33)
         for row in rows {
             let evaluate = try #require(Problems.all[row.name])
             let numbers = row.numbers
@@ -112,7 +119,7 @@ struct BoundedMinimiserTests {
             let text = "\(row.name) from \(numbers[0...3]): \(found), expected \(expected)"
             #expect(found.converged == (numbers[7] == 1), "\(text)")
             #expect(found.iterations == Int(numbers[6]), "\(text)")
-            // Where two variables depend on each other the path magnifies the last digits.
+            // The path magnifies the last digits.
             let difference = ((found.point - expected) / expected).replacing(
                 with: 0,
                 where: found.point .== expected
@@ -144,13 +151,18 @@ struct BoundedMinimiserTests {
 
     @Test("a bound that is reached is met exactly")
     func exactBounds() {
-        // Steps to 0.1 and back leave rounding errors unless the bound itself is taken.
+        // A step to 0.1 or 0.3 has a rounding error unless the bound itself is taken.
         let lower = SIMD2(0.1, 0.3)
-        let found = BoundedMinimiser.minimise(from: SIMD2(7.7, 3.1), lowerBounds: lower) {
-            .init(value: ($0 * $0).sum(), gradient: 2 * $0)
+        for start in 1...200 {
+            let found = BoundedMinimiser.minimise(
+                from: lower + SIMD2(0.37, 0.53) * Double(start),
+                lowerBounds: lower
+            ) {
+                .init(value: ($0 * $0).sum(), gradient: 2 * $0)
+            }
+            #expect(found.point == lower, "start \(start)")
+            #expect(found.converged)
         }
-        #expect(found.point == lower)
-        #expect(found.converged)
     }
 
     @Test("a function that is not a number ends without convergence")

@@ -158,7 +158,7 @@ struct DispersionTrendTests {
         #expect((with.value(atMean: 50) / without.value(atMean: 50) - 1).magnitude < 1e-3)
         #expect(with.rounds >= 2)
 
-        // Of a trend near 1/2 the last gene is 14.8 or 15.6, 1.2e-4 or 8e-5 times as high.
+        // The last gene is 14.6 or 15.4, 1.2e-4 or 8e-5 times as high as the first round's trend.
         for (dispersion, isOutlier) in [(7.4, false), (7.8, true), (6e-5, false), (4e-5, true)] {
             let means = (1...1000).map { Double($0) }
             let trend = DispersionTrend(

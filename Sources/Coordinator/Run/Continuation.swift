@@ -155,6 +155,19 @@ struct RunOpening {
         guard let json = try? Fingerprint.canonicalJSON(options),
             let object = try? JSONSerialization.jsonObject(with: Data(json)) as? [String: Any]
         else { return nil }
-        return object.mapValues { "\($0)" }
+        return flattened(object)
+    }
+
+    /// Nested objects as fields of their own: the text of a dictionary has no fixed order.
+    private static func flattened(_ object: [String: Any]) -> [String: String] {
+        var fields: [String: String] = [:]
+        for (name, value) in object {
+            if let nested = value as? [String: Any] {
+                for (inner, text) in flattened(nested) { fields["\(name).\(inner)"] = text }
+            } else {
+                fields[name] = "\(value)"
+            }
+        }
+        return fields
     }
 }

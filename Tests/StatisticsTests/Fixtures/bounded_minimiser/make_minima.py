@@ -2,6 +2,8 @@
 
 minima.tsv: problem, start (2 columns), lower bounds (2), point reached (2), iterations, 1 for
 success. Numbers are hexadecimal doubles. The test writes the same functions in Swift.
+The problems are those whose path does not magnify rounding: in the long valley of `rosenbrock`
+a start 1e-16 away may change the number of steps.
 
 Usage: python make_minima.py          (made with scipy 1.17.1, numpy 2.4.6, Python 3.11)
 """
@@ -64,6 +66,12 @@ def quintic(x, y):
     return c * x * (x - 2) + (y - 1) * (y - 1), (5 * c * x - 8 * c, 2 * (y - 1))
 
 
+def dip(x, y):
+    """The first trial, one from the origin, is only 0.0005 lower than its start."""
+    value = -x + 1.4985 * x * x - 0.499 * x * x * x + y * y
+    return value, (-1 + 2.997 * x - 1.497 * x * x, 2 * y)
+
+
 def falling(x, y):
     """Falls forever."""
     return -x - 2 * y, (-1.0, -2.0)
@@ -99,15 +107,13 @@ PROBLEMS = (
     (poles, (5, 40), (1e-12, 1e-12)),
     (poles, (7, 7), (1e-12, 1.5)),
     (poles, (8.5, 3.5), (0.3, 0.7)),
-    (rosenbrock, (8.5, 11.75), (1.7, 0.1)),
-    (rosenbrock, (11.5, 1.25), (1.7, 0.1)),
-    (rosenbrock, (10, 8.75), (0.01, 0.01)),
     (bump, (6.25, 11), (0.3, 0.7)),
     (bump, (6.25, 5), (0.01, 0.01)),
     (bump, (2, 3), (0.1, 1.75)),
     (quintic, (1, 0.5), (1.7, 0.1)),
     (quintic, (0.1, 3), (0, 0)),
     (quintic, (7, 2), (0, 0)),
+    (dip, (0, 0), (-10, -10)),
     (falling, (1, 1), (0, 0)),
     (lying, (1, 2), (-10, -10)),
 )
