@@ -36,7 +36,9 @@ struct OutputTests {
             [
                 "run", run.folder.file(run.input), "--method", "nb-glm", "--groupby",
                 "perturbation", "--quiet",
-            ], in: run.folder)
+            ],
+            in: run.folder
+        )
         #expect(ended.output == run.folder.file("crispyx_nb_glm.h5ad") + "\n")
         #expect(run.folder.exists("crispyx_nb_glm.h5ad"))
     }
@@ -52,18 +54,37 @@ struct OutputTests {
             return ended
         }
         let simulated = try run(
-            "simulate", input, "--perturbations", "6", "--genes", "60",
-            "--cells-per-perturbation", "15")
+            "simulate",
+            input,
+            "--perturbations",
+            "6",
+            "--genes",
+            "60",
+            "--cells-per-perturbation",
+            "15"
+        )
         #expect(simulated.output == input + "\n")
         let inspected = try run("inspect", input, "--perturbation-column", "perturbation")
         #expect(inspected.output.contains("control 'control', 6 perturbations"))
         let inspectedJSON = try run(
-            "inspect", input, "--perturbation-column", "perturbation", "--json")
+            "inspect",
+            input,
+            "--perturbation-column",
+            "perturbation",
+            "--json"
+        )
         let object = try JSONSerialization.jsonObject(with: Data(inspectedJSON.output.utf8))
         #expect((object as? [String: Any])?["genes"] as? Int == 60)
         _ = try run(
-            input, "--method", "nb-glm", "--perturbation-column", "perturbation", "--output",
-            result, "--quiet")
+            input,
+            "--method",
+            "nb-glm",
+            "--perturbation-column",
+            "perturbation",
+            "--output",
+            result,
+            "--quiet"
+        )
         let shown = try run("show", result, "--top", "3", "--tsv").output.split(separator: "\n")
         #expect(shown.count == 1 + 6 * 3)
         #expect(shown.allSatisfy { $0.split(separator: "\t").count == 6 })
@@ -72,7 +93,10 @@ struct OutputTests {
         #expect(effects?.count == 4)
         #expect(effects?.allSatisfy { $0["gene"] as? String == "GENE00" } == true)
         let missing = try Program.run(
-            Program.coordinator, ["show", result, "--gene", "absent"], in: folder)
+            Program.coordinator,
+            ["show", result, "--gene", "absent"],
+            in: folder
+        )
         #expect(missing.status == .exited(code: 65))
         #expect(missing.errors.contains("'absent'"))
     }
@@ -83,7 +107,8 @@ struct OutputTests {
         let ended = try Program.run(
             Program.coordinator,
             ["inspect", run.folder.file(run.input), "--perturbation-column", "perturbation"],
-            in: run.folder)
+            in: run.folder
+        )
         #expect(ended.status == .exited(code: 0), "\(ended.errors)")
         #expect(ended.output.contains("control: 36 cells"))
     }

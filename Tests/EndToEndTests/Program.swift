@@ -37,6 +37,7 @@ struct Program {
     ///   - folder: Where its output and error streams are kept, and its scratch files.
     ///   - variables: Environment variables to add.
     ///   - deadline: Time after which it is killed.
+    /// - Throws: `ChildProcessError` when it cannot be started.
     init(
         _ name: String,
         _ arguments: [String],
@@ -64,7 +65,8 @@ struct Program {
                 environment: environment,
                 standardOutput: .descriptor(output),
                 standardError: .descriptor(errors)
-            ))
+            )
+        )
     }
 
     /// The path of a program beside the test bundle.
@@ -81,7 +83,11 @@ struct Program {
         deadline: Duration = .seconds(30)
     ) throws -> Ended {
         try Program(
-            name, arguments, in: folder, variables: variables, deadline: deadline
+            name,
+            arguments,
+            in: folder,
+            variables: variables,
+            deadline: deadline
         ).wait()
     }
 
@@ -117,7 +123,7 @@ final class TestFolder: Sendable {
         guard let made = mkdtemp(&template) else {
             throw EndToEndFailure("no directory for temporary files")
         }
-        path = String(cString: made)
+        path = String(cString: made).replacing("//", with: "/")
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }

@@ -15,8 +15,10 @@ struct RefusalTests {
         #expect(ended.status == .exited(code: code), "\(ended.errors)", sourceLocation: location)
         for text in texts {
             #expect(
-                ended.errors.contains(text), "\(text) in \(ended.errors)",
-                sourceLocation: location)
+                ended.errors.contains(text),
+                "\(text) in \(ended.errors)",
+                sourceLocation: location
+            )
         }
         if code != 0 { #expect(ended.output == "", sourceLocation: location) }
     }
@@ -66,8 +68,10 @@ struct RefusalTests {
         expect(deeper, 65, "minimumShareControl")
         #expect(!deeper.errors.contains("minimumMeanControl"))
         expect(
-            try run.run(Run.oneWorker + ["--resume", "--perturbations", "GENE1"]), 65,
-            "list of perturbations")
+            try run.run(Run.oneWorker + ["--resume", "--perturbations", "GENE1"]),
+            65,
+            "list of perturbations"
+        )
         let input = run.folder.file(run.input)
         try FileManager.default.removeItem(atPath: input)
         try Screen(perturbations: 5, genes: 40, cellsPerPerturbation: 12, seed: 2).write(input)
@@ -102,7 +106,9 @@ struct RefusalTests {
                 [
                     folder.file(name), "--method", "nb-glm", "--perturbation-column",
                     "perturbation", "--output", folder.file("result.h5ad"), "--quiet",
-                ], in: folder)
+                ],
+                in: folder
+            )
             expect(ended, code, folder.file(name))
         }
         #expect(try folder.names() == before)
@@ -127,7 +133,8 @@ struct RefusalTests {
             (["--unheard-of"], "--unheard-of"), (["--max-iter", "0"], "--max-iter"),
             (["--local-workers", "0"], "--listen"), (["--memory-limit", "1M"], "64M"),
             (["--data-name", "a"], "--output"), (["--compat", "crispyx-9"], "crispyx-9"),
-        ])
+        ]
+    )
     func usage(arguments: [String], text: String) throws {
         let run = try Run(screen)
         expect(try run.run(arguments), 64, text)
@@ -153,7 +160,9 @@ struct RefusalTests {
         let ended = try Program.run(
             "/bin/sh",
             ["-c", "ulimit -f \(blocks); exec \"$@\"", "sh", program] + run.arguments
-                + Run.oneWorker, in: run.folder)
+                + Run.oneWorker,
+            in: run.folder
+        )
         expect(ended, 74, run.output, "File too large")
         #expect(run.result == nil)
         expect(try run.run(Run.oneWorker + ["--resume"]), 0)
@@ -169,17 +178,23 @@ struct RefusalTests {
         #expect(eventually(20) { FileManager.default.fileExists(atPath: endpoint) })
         let token = run.folder.file("token")
         try Data(String(repeating: "fedcba9876543210", count: 4).utf8).write(
-            to: URL(filePath: token))
+            to: URL(filePath: token)
+        )
         let target = ["--connect", "@" + run.folder.file(run.directory)]
         chmod(token, 0o644)
         let open = try Program.run(
-            Program.worker, target + ["--token-file", token, "--quiet"], in: run.folder)
+            Program.worker,
+            target + ["--token-file", token, "--quiet"],
+            in: run.folder
+        )
         #expect(open.status != .exited(code: 0))
         #expect(open.errors.contains("0600") || open.errors.contains("600"), "\(open.errors)")
         chmod(token, 0o600)
         let wrong = try Program.run(
             Program.worker,
-            target + ["--token-file", token, "--quiet", "--connect-timeout", "5"], in: run.folder)
+            target + ["--token-file", token, "--quiet", "--connect-timeout", "5"],
+            in: run.folder
+        )
         #expect(wrong.status == .exited(code: 77), "\(wrong.errors)")
         let right = try Program(Program.worker, target + ["--quiet"], in: run.folder)
         expect(try coordinator.wait(), 0)

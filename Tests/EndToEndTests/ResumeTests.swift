@@ -17,11 +17,13 @@ struct ResumeTests {
     private func expectCleaned(_ run: Run) throws {
         #expect(!run.folder.exists(run.unfinished))
         let left = try FileManager.default.contentsOfDirectory(
-            atPath: run.folder.file(run.directory))
+            atPath: run.folder.file(run.directory)
+        )
         #expect(Set(left) == ["run.json", "report.json", "events.jsonl"])
         #expect(
             try run.folder.names().filter { !$0.hasSuffix(".crispyx") }
-                == ["result.h5ad", "screen.h5ad"])
+                == ["result.h5ad", "screen.h5ad"]
+        )
     }
 
     /// Leaves a run whose rows are all journalled and nothing published.
@@ -37,7 +39,8 @@ struct ResumeTests {
         arguments: [
             ("frozen", 0), ("rows-saved", 0), ("rows-journalled", 12), ("before-publication", 12),
             ("before-rename", 12), ("after-rename", 12),
-        ])
+        ]
+    )
     func failPoints(place: String, journalled: Int) throws {
         let expected = try undisturbed(screen)
         let run = try interrupted(place)
@@ -109,10 +112,14 @@ struct ResumeTests {
         let run = try interrupted("rows-saved")
         for place in ["rows-saved", "rows-journalled", "before-rename", "after-rename"] {
             let ended = try run.run(
-                Run.oneWorker + ["--resume"], variables: ["CRISPYX_FAIL": "\(place):1"])
+                Run.oneWorker + ["--resume"],
+                variables: ["CRISPYX_FAIL": "\(place):1"]
+            )
             // Once all rows are journalled nothing more is saved, and later places are reached.
             #expect(
-                ended.status == .signalled(number: SIGKILL, coreDumped: false), "\(place)")
+                ended.status == .signalled(number: SIGKILL, coreDumped: false),
+                "\(place)"
+            )
         }
         let ended = try run.run(Run.oneWorker + ["--resume"])
         #expect(ended.status == .exited(code: 0), "\(ended.errors)")

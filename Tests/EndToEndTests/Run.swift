@@ -31,7 +31,11 @@ struct Run {
     /// Starts the coordinator.
     func start(_ more: [String], variables: [String: String] = [:]) throws -> Program {
         try Program(
-            Program.coordinator, arguments + more, in: folder, variables: variables)
+            Program.coordinator,
+            arguments + more,
+            in: folder,
+            variables: variables
+        )
     }
 
     /// Runs the coordinator to its end.
@@ -65,7 +69,9 @@ struct Run {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         return try decoder.decode(
-            Report.self, from: folder.bytes(directory + "/report.json") ?? Data())
+            Report.self,
+            from: folder.bytes(directory + "/report.json") ?? Data()
+        )
     }
 
     /// The part of a report that tests look at.

@@ -14,7 +14,8 @@ struct SameBytesTests {
 
     @Test(
         "for any number of workers and threads",
-        arguments: [("4", "1"), ("1", "3"), ("4", "3"), ("2", "2")])
+        arguments: [("4", "1"), ("1", "3"), ("4", "3"), ("2", "2")]
+    )
     func workersAndThreads(workers: String, threads: String) throws {
         let expected = try undisturbed(Screen())
         let run = try Run(Screen())
@@ -39,8 +40,12 @@ struct SameBytesTests {
     func spilled() throws {
         // 64M leave 32 MiB for counts: five bytes each for these, so seven million are too many.
         let screen = Screen(
-            perturbations: 4, genes: 500, cellsPerPerturbation: 2100, largest: 4_000_000_000,
-            density: 0.95)
+            perturbations: 4,
+            genes: 500,
+            cellsPerPerturbation: 2100,
+            largest: 4_000_000_000,
+            density: 0.95
+        )
         var run = try Run(screen, as: .dense)
         var ended = try run.run(["--local-workers", "1", "--threads", "2"])
         #expect(ended.status == .exited(code: 0), "\(ended.errors)")
@@ -61,22 +66,29 @@ struct SameBytesTests {
         let token = run.folder.file("secret")
         if withTokenFile {
             try Data(String(repeating: "0123456789abcdef", count: 4).utf8).write(
-                to: URL(filePath: token))
+                to: URL(filePath: token)
+            )
             chmod(token, 0o600)
         }
         let coordinator = try run.start(
-            listening + (withTokenFile ? ["--token-file", token] : []))
+            listening + (withTokenFile ? ["--token-file", token] : [])
+        )
         defer { coordinator.process.send(signal: SIGKILL) }
         let endpoint = run.directory + "/endpoint.json"
         #expect(eventually(20) { run.folder.exists(endpoint) })
         var target = ["--connect", "@" + run.folder.file(run.directory)]
         if withTokenFile {
             let place = try JSONDecoder().decode(
-                Endpoint.self, from: try #require(run.folder.bytes(endpoint)))
+                Endpoint.self,
+                from: try #require(run.folder.bytes(endpoint))
+            )
             target = ["--connect", "127.0.0.1:\(place.port)", "--token-file", token]
         }
         let worker = try Program(
-            Program.worker, target + ["--threads", "1", "--quiet"], in: run.folder)
+            Program.worker,
+            target + ["--threads", "1", "--quiet"],
+            in: run.folder
+        )
         defer { worker.process.send(signal: SIGTERM) }
         let ended = try coordinator.wait()
         #expect(ended.status == .exited(code: 0), "\(ended.errors)")

@@ -38,7 +38,7 @@ struct Screen {
 
     /// Makes counts from a seed.
     ///
-    /// - Parameter largest: Counts are above 0 and up to about this; small ones are more frequent.
+    /// Counts are above 0 and up to about `largest`; small ones are more frequent.
     init(
         perturbations: Int = 12,
         genes: Int = 120,
@@ -70,8 +70,8 @@ struct Screen {
 
     /// Writes the screen.
     ///
-    /// - Parameter value: Replaces the first stored value, to make a matrix that holds no counts;
-    ///   only for 32-bit floats.
+    /// `firstValue` replaces the first stored value, to make a matrix that holds no counts; only
+    /// for 32-bit floats.
     func write(_ path: String, as storage: Storage = .csrFloat32, firstValue: Float? = nil) throws {
         let file = try HDF5File(creating: path)
         let root = try file.root
@@ -97,8 +97,12 @@ struct Screen {
             try root.writeNumbers("X", dense.map { Float($0) }, shape: [cellCount, geneCount])
         case .denseChunks:
             let matrix = try root.createChunked(
-                "X", .uint32, shape: [cellCount, geneCount], chunk: [37, 50],
-                compression: .shuffledDeflate(level: 1))
+                "X",
+                .uint32,
+                shape: [cellCount, geneCount],
+                chunk: [37, 50],
+                compression: .shuffledDeflate(level: 1)
+            )
             try matrix.write(dense, start: [0, 0], count: [cellCount, geneCount])
         case .legacy:
             try writeByCell(rows, root, isLegacy: true) { Float($0) }
@@ -157,7 +161,9 @@ struct Screen {
             try column.setAttribute("ordered", false)
             try column.writeTexts("categories", categories)
             try column.writeNumbers(
-                "codes", labels.map { Int8(categories.firstIndex(of: $0) ?? -1) })
+                "codes",
+                labels.map { Int8(categories.firstIndex(of: $0) ?? -1) }
+            )
         }
         let table = try root.createGroup("var")
         try table.setAttribute("_index", "_index")
@@ -177,8 +183,15 @@ struct Screen {
         value: (UInt32) -> Value
     ) throws {
         try writeByCell(
-            rows, parent, name: name, compression: compression, isLegacy: isLegacy,
-            firstValue: firstValue, index: { Int32($0) }, value: value)
+            rows,
+            parent,
+            name: name,
+            compression: compression,
+            isLegacy: isLegacy,
+            firstValue: firstValue,
+            index: { Int32($0) },
+            value: value
+        )
     }
 
     private func writeByCell<Value: HDF5Scalar, Index: HDF5Scalar>(
@@ -238,7 +251,12 @@ struct Screen {
             return
         }
         let dataset = try group.createChunked(
-            name, Value.hdf5Number, shape: [values.count], chunk: [1000], compression: compression)
+            name,
+            Value.hdf5Number,
+            shape: [values.count],
+            chunk: [1000],
+            compression: compression
+        )
         try dataset.write(values, start: [0], count: [values.count])
     }
 }

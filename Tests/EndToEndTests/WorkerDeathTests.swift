@@ -47,13 +47,17 @@ struct WorkerDeathTests {
         #expect(try #require(calm.result).firstDifference(from: run.result) == nil)
     }
 
-    @Test("a perturbation that always kills is given up, the others are as ever", arguments: [1, 2])
+    @Test(
+        "a perturbation that always kills is given up, the others are as ever",
+        arguments: [1, 2]
+    )
     func poison(workers: Int) throws {
         let (_, calm) = try undisturbed()
         let run = try Run(screen)
         let ended = try run.run(
             ["--local-workers", "\(workers)", "--threads", "1"],
-            variables: ["CRISPYX_FAIL_FIT": "7"])
+            variables: ["CRISPYX_FAIL_FIT": "7"]
+        )
         #expect(ended.status == .exited(code: 3), "\(ended.errors)")
         let label = screen.perturbations[7]
         #expect(ended.errors.contains("'\(label)'"))

@@ -158,6 +158,10 @@ final class LocalWorkers {
 
     /// Waits for the children to leave, and ends those that do not within ten seconds.
     func endAll() {
+        // Nobody has told a child that did not join yet that the run is over.
+        for slot in slots where slot.startsWithoutJoining > 0 {
+            slot.process?.terminate(grace: .seconds(2))
+        }
         let running = slots.compactMap(\.process)
         let deadline = monotonicNanoseconds() + 10_000_000_000
         for process in running {

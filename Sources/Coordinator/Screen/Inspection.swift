@@ -147,6 +147,7 @@ struct Inspection: Codable {
         } else if let controlProblem {
             lines.append("  \(controlProblem)")
         }
+        guard estimate.resultBytes > 0, estimate.blockBytes > 0 else { return lines }
         let blocks = MemorySize(bytes: estimate.blockBytes)
         lines.append(
             "  result of \(MemorySize(bytes: estimate.resultBytes)); counts take up to \(blocks) "

@@ -63,7 +63,8 @@ final class RunServer {
     /// Serves until the run is settled or stopped; workers are told to leave, not waited for.
     func run() -> ServeOutcome {
         perform(scheduler.handle(.tick, now: now))
-        localWorkers?.startAll()
+        // A resumed run may have nothing left to fit.
+        if outcome == nil { localWorkers?.startAll() }
         var lastTick = now
         while outcome == nil {
             for event in mailbox.take(waitingAtMost: 500) where outcome == nil { handle(event) }

@@ -24,12 +24,18 @@ def minimise(loss_and_gradient, start, lower, memory=10):
     """
     x = np.maximum(np.asarray(start, np.float64), lower)
     value, gradient = loss_and_gradient(x)
-    pairs, theta, iteration = [], 1.0, 0
+    pairs, theta, iteration, outdated = [], 1.0, 0, False
     if projected_norm(x, gradient, lower) <= 1e-5:
         return x, True
     while iteration < 15000:
         model = quasi_newton_matrix(pairs, theta)
         target, free = cauchy_point(x, gradient, lower, model)
+        # After an aim at the corner of both bounds the kept pairs count as outdated: the next
+        # iteration with a free variable starts again from the identity.
+        if pairs and outdated and free.any():
+            pairs, theta, outdated = [], 1.0, False
+            continue
+        outdated = outdated or (bool(pairs) and not free.any())
         if pairs and free.any():
             target = subspace_minimum(x, gradient, lower, model, target, free)
         direction = target - x
@@ -42,7 +48,7 @@ def minimise(loss_and_gradient, start, lower, memory=10):
         if found is None:
             if not pairs:
                 return x, False
-            pairs, theta = [], 1.0
+            pairs, theta, outdated = [], 1.0, False
             continue
         step, new, new_value, new_gradient = found
         iteration += 1
