@@ -131,7 +131,7 @@ struct RefusalTests {
             (["--hosts", "a"], "--hosts"), (["--no-shrink-dispersion"], "--no-shrink-dispersion"),
             (["--lfc-shrinkage-type=apeglm"], "--lfc-shrinkage-type"),
             (["--unheard-of"], "--unheard-of"), (["--max-iter", "0"], "--max-iter"),
-            (["--local-workers", "0"], "--listen"), (["--memory-limit", "1M"], "64M"),
+            (["--local-workers", "0"], "--listen"), (["--memory-limit", "1M"], "128M"),
             (["--data-name", "a"], "--output"), (["--compat", "crispyx-9"], "crispyx-9"),
         ]
     )

@@ -76,6 +76,23 @@ struct ResumeTests {
         try expectCleaned(run)
     }
 
+    @Test(
+        "when the journal is damaged, with the records before the damage",
+        arguments: [(3, 0), (20, 0), (24, 0), (24 + 3 * 32 + 5, 3), (24 + 7 * 32 + 31, 7)]
+    )
+    func damagedJournal(place: Int, kept: Int) throws {
+        let expected = try undisturbed(screen)
+        let run = try interrupted()
+        let path = run.folder.file(run.directory + "/journal.bin")
+        var bytes = try Data(contentsOf: URL(filePath: path))
+        bytes[place] ^= 0x10
+        try bytes.write(to: URL(filePath: path))
+        let ended = try run.run(Run.oneWorker + ["--resume"])
+        #expect(ended.status == .exited(code: 0), "\(ended.errors)")
+        #expect(expected.firstDifference(from: run.result) == nil)
+        #expect(try run.report().resumedRows == kept)
+    }
+
     @Test("when rows or the frozen state were damaged meanwhile", arguments: [true, false])
     func damaged(frozenState: Bool) throws {
         let expected = try undisturbed(screen)

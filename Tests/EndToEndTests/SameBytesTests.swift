@@ -38,7 +38,7 @@ struct SameBytesTests {
 
     @Test("when counts are spilled to scratch space")
     func spilled() throws {
-        // 64M leave 32 MiB for counts: five bytes each for these, so seven million are too many.
+        // 128M leave 24 MiB for counts: five bytes each for these, so seven million are too many.
         let screen = Screen(
             perturbations: 4,
             genes: 500,
@@ -52,7 +52,7 @@ struct SameBytesTests {
         #expect(try run.report().bytesSpilled == 0)
         let expected = try #require(run.result)
         run.output = "spilled.h5ad"
-        ended = try run.run(["--local-workers", "1", "--threads", "2", "--memory-limit", "64M"])
+        ended = try run.run(["--local-workers", "1", "--threads", "2", "--memory-limit", "128M"])
         #expect(ended.status == .exited(code: 0), "\(ended.errors)")
         #expect(try run.report().bytesSpilled > 0)
         #expect(expected.firstDifference(from: run.result) == nil)

@@ -59,8 +59,8 @@ struct MachineArguments: ParsableArguments {
         if localWorkers == 0, listen == nil {
             throw ValidationError("--local-workers 0 leaves nobody to fit; add --listen")
         }
-        if memoryLimit != nil, try memoryBytes() < 64 << 20 {
-            throw ValidationError("--memory-limit must be at least 64M")
+        if memoryLimit != nil, try memoryBytes() < MemoryPlan.smallestTotal {
+            throw ValidationError("--memory-limit must be at least 128M")
         }
     }
 

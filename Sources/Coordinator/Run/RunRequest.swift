@@ -52,14 +52,21 @@ struct RunRequest: Sendable {
 
 /// Shares of the memory budget.
 struct MemoryPlan: Equatable, Sendable {
+    /// The smallest budget that can be kept.
+    static let smallestTotal = 128 << 20
+    /// What the programs take before they hold any data, measured with one worker process.
+    private static let programs = 80 << 20
+
     let total: Int
 
+    /// What is left for data.
+    private var data: Int { max(total - Self.programs, total / 4) }
     /// Count blocks held in memory; beyond it they are spilled.
-    var blocks: Int { total / 2 }
+    var blocks: Int { data / 2 }
     /// Slabs in flight while reading.
-    var reading: Int { total / 8 }
+    var reading: Int { data / 8 }
     /// Control counts of one tile of genes.
-    var controlTile: Int { total / 8 }
+    var controlTile: Int { data / 8 }
     /// All local worker processes together.
-    var workers: Int { total / 4 }
+    var workers: Int { data / 4 }
 }

@@ -91,7 +91,7 @@ struct RunService {
     }
 
     private var workerArguments: [String] {
-        let share = max(request.memory.workers / max(placements.count, 1), 64 << 20)
+        let share = max(request.memory.workers / max(placements.count, 1), 1 << 20)
         return ["--memory-limit", "\(share)", "--log-format", "text", "--quiet"]
     }
 
