@@ -117,6 +117,22 @@ struct ResumeTests {
         #expect(refitted == (frozenState ? [] : [1, 4, 9]))
     }
 
+    @Test("when what surrounds the rows was damaged meanwhile, with all rows anew")
+    func damagedFrame() throws {
+        let expected = try undisturbed(screen)
+        let run = try interrupted()
+        let path = URL(filePath: run.folder.file(run.unfinished))
+        var bytes = try Data(contentsOf: path)
+        let place = try #require(bytes.range(of: Data("benjamini".utf8))?.lowerBound)
+        bytes[place] ^= 0x01
+        try bytes.write(to: path)
+        let ended = try run.run(Run.oneWorker + ["--resume"])
+        #expect(ended.status == .exited(code: 0), "\(ended.errors)")
+        #expect(ended.errors.contains("damaged"))
+        #expect(expected.firstDifference(from: run.result) == nil)
+        #expect(try run.report().resumedRows == 0)
+    }
+
     /// Where a layer begins in a file.
     private func offset(of layer: String, in path: String) throws -> UInt64 {
         let root = try HDF5File(opening: path).root

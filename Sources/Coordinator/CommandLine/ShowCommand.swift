@@ -45,6 +45,9 @@ struct ShowCommand: ParsableCommand {
 
     func run() throws {
         do {
+            guard FileManager.default.fileExists(atPath: result) else {
+                throw RunFailure(.noInput, "\(result): no such file")
+            }
             let reader = try ResultReader(path: result)
             let table = try EffectTable(reader: reader)
             let effects =

@@ -25,6 +25,8 @@ struct RunDirectory {
         var layout: ResultFileMap
         /// Digest of the frozen cache, hexadecimal.
         var cacheDigest: String
+        /// Digest of all that is written once into the unpublished result, hexadecimal.
+        var frameDigest: String
     }
 
     let path: String

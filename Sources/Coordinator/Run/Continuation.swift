@@ -13,6 +13,8 @@ struct Continuation {
     var digests: [UInt32: Digest128]
     /// The frozen state.
     let global: GlobalResult
+    /// Digest of all that is written once into the unpublished result, hexadecimal.
+    let frameDigest: String
 }
 
 /// Opens a run: a new one, or the continuation of an interrupted one.
@@ -42,6 +44,7 @@ struct RunOpening {
             fingerprint: fingerprint.digest
         )
         let cacheDigest = try directory.freeze(global)
+        let frameDigest = try FrameDigest.compute(path: request.partialResult, map: map)
         try directory.write(
             RunDirectory.Record(
                 build: build,
@@ -49,14 +52,16 @@ struct RunOpening {
                 options: options,
                 partialResult: request.partialResult,
                 layout: map,
-                cacheDigest: "\(cacheDigest)"
+                cacheDigest: "\(cacheDigest)",
+                frameDigest: "\(frameDigest)"
             )
         )
         return Continuation(
             journal: journal,
             rows: try open(map),
             digests: [:],
-            global: global
+            global: global,
+            frameDigest: "\(frameDigest)"
         )
     }
 
@@ -95,6 +100,14 @@ struct RunOpening {
             ),
             let rows = try? ResultRows(path: record.partialResult, map: record.layout)
         else { return nil }
+        let frameDigest = try FrameDigest.compute(path: record.partialResult, map: record.layout)
+        guard "\(frameDigest)" == record.frameDigest else {
+            log.warning(
+                "the unfinished result is damaged; all rows are fitted again",
+                metadata: ["path": "\(record.partialResult)"]
+            )
+            return nil
+        }
         var global = try directory.frozen(digest: record.cacheDigest)
         if global == nil {
             log.warning("the frozen state on disk is damaged; it is computed again")
@@ -105,7 +118,8 @@ struct RunOpening {
             journal: journal,
             rows: rows,
             digests: try verified(records, rows),
-            global: global
+            global: global,
+            frameDigest: record.frameDigest
         )
     }
 

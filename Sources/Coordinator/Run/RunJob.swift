@@ -256,6 +256,14 @@ final class RunJob {
         )
         FailPoint.pass("before-publication")
         let tally = try publication.complete(digests: digests, lost: lost)
+        let frame = try FrameDigest.compute(path: state.rows.path, map: state.rows.map)
+        guard "\(frame)" == state.frameDigest else {
+            throw RunFailure(
+                .inputOutput,
+                "\(state.rows.path) is not what was written to it; check the disk, then run again "
+                    + "with --resume"
+            )
+        }
         FailPoint.pass("before-rename")
         try RunFailure.wrapping { () throws(AnnDataWriteError) in
             try PublishedFile.publish(

@@ -25,7 +25,7 @@ package enum SimulationJob {
 
     /// Writes a simulated screen.
     ///
-    /// The file is written beside `output` as `<output>.partial`, saved and renamed. Its bytes depend
+    /// The file is written beside `output` as `<output>.<process>.partial`, saved and renamed. Its bytes depend
     /// on design and compression alone.
     ///
     /// - Parameters:
@@ -54,7 +54,8 @@ package enum SimulationJob {
         guard force || access(output, F_OK) != 0 else {
             throw RunFailure(AnnDataWriteError.alreadyExists(path: output))
         }
-        let partial = output + ".partial"
+        // Two simulations of one output must not write into one file.
+        let partial = output + ".\(getpid()).partial"
         let truth = ScreenTruth(design)
         let writer: ScreenWriter
         do throws(AnnDataWriteError) {
