@@ -1,26 +1,31 @@
 import CountBlocks
-import DifferentialExpression
+package import DifferentialExpression
 import Digests
 import Foundation
-import WireProtocol
+package import WireProtocol
 
 /// Why a worker cannot take part in a run.
-struct WorkerFailure: Error, Equatable, CustomStringConvertible {
-    let description: String
+package struct WorkerFailure: Error, Equatable, Sendable, CustomStringConvertible {
+    /// What failed, why, and what to do.
+    package let description: String
 
-    init(_ description: String) { self.description = description }
+    /// A failure that says why.
+    package init(_ description: String) { self.description = description }
 }
 
 /// What the coordinator's welcome says about the fits, checked once.
-struct RunTerms: Sendable {
-    let options: AnalysisOptions
-    let geneCount: Int
-    let rowBytes: Int
+package struct RunTerms: Sendable {
+    /// Options that decide the numbers.
+    package let options: AnalysisOptions
+    /// Genes of the screen.
+    package let geneCount: Int
+    /// Bytes of every row.
+    package let rowBytes: Int
 
     /// Understands a welcome.
     ///
     /// - Throws: ``WorkerFailure`` when this build cannot do what is asked.
-    init(_ welcome: Welcome) throws(WorkerFailure) {
+    package init(_ welcome: Welcome) throws(WorkerFailure) {
         let digest = welcome.optionsJSON.withUnsafeBytes { Digest128(of: $0) }
         guard welcome.optionsDigest == Bytes16(high: digest.high, low: digest.low) else {
             throw WorkerFailure("the options and their digest differ")
@@ -55,7 +60,7 @@ struct FinishedRow: Sendable {
 }
 
 /// Everything a fit needs beside its own block; shared by all threads of the process.
-struct FitContext: Sendable {
+package struct FitContext: Sendable {
     private let terms: RunTerms
     private let analysis: FrozenAnalysis
     private let sizeFactors: [Double]
@@ -63,7 +68,11 @@ struct FitContext: Sendable {
     /// Reads the resources that all fits share.
     ///
     /// - Throws: ``WorkerFailure`` when they are not what the welcome announced.
-    init(terms: RunTerms, controlCache: [UInt8], sizeFactors bytes: [UInt8]) throws(WorkerFailure) {
+    package init(
+        terms: RunTerms,
+        controlCache: [UInt8],
+        sizeFactors bytes: [UInt8]
+    ) throws(WorkerFailure) {
         self.terms = terms
         let cache: ControlCache
         do throws(ControlCacheError) {
@@ -78,6 +87,12 @@ struct FitContext: Sendable {
         var reader = LittleEndianReader(bytes: bytes)
         sizeFactors = reader.doubles(bytes.count / 8)
     }
+
+    /// About what a fit holds beside the block itself, bytes.
+    ///
+    /// A nonzero takes one to two bytes in a block, eight when decoded and eight when regrouped by
+    /// gene.
+    static func memoryNeeded(blockBytes: Int) -> Int { 16 * blockBytes }
 
     /// Fits one perturbation.
     ///

@@ -1,12 +1,12 @@
 import Digests
 import NIOCore
-import Scheduling
-import WireProtocol
+package import Scheduling
+package import WireProtocol
 
 /// Fetches whole resources as chunks, a few requests ahead, and checks their digests.
-struct ResourceFetcher {
+package struct ResourceFetcher {
     /// What a chunk led to.
-    enum Outcome: Equatable {
+    package enum Outcome: Equatable, Sendable {
         /// More chunks are to come.
         case incomplete
         /// All bytes are there and their digest is right.
@@ -35,10 +35,14 @@ struct ResourceFetcher {
     private var waiting: [String] = []
     private var complete: [String: [UInt8]] = [:]
 
+    /// Makes a fetcher that has nothing to fetch.
+    package init() {}
+
     /// Begins to fetch a resource.
     ///
-    /// - Returns: Requests to send; none for an empty resource, which is complete at once.
-    mutating func begin(_ demand: ResourceDemand) -> [ResourceRequest] {
+    /// - Returns: Requests to send; none for an empty resource, for which nothing
+    ///   has to come.
+    package mutating func begin(_ demand: ResourceDemand) -> [ResourceRequest] {
         fetches[demand.name] = Fetch(
             demand: demand,
             bytes: [UInt8](repeating: 0, count: Int(demand.bytes))
@@ -50,7 +54,7 @@ struct ResourceFetcher {
     /// Takes in a chunk.
     ///
     /// - Returns: What it led to, and further requests to send.
-    mutating func receive(_ chunk: ResourceChunk) -> (Outcome, [ResourceRequest]) {
+    package mutating func receive(_ chunk: ResourceChunk) -> (Outcome, [ResourceRequest]) {
         guard let request = nameOfRequest.removeValue(forKey: chunk.request),
             request.offset == Int(clamping: chunk.offset),
             request.length == chunk.payload.readableBytes,
@@ -78,17 +82,17 @@ struct ResourceFetcher {
     /// Gives up the fetch that a request belonged to.
     ///
     /// - Returns: The resource's name, nil when the request is not known, and further requests.
-    mutating func missing(_ request: UInt64) -> (String?, [ResourceRequest]) {
+    package mutating func missing(_ request: UInt64) -> (String?, [ResourceRequest]) {
         guard let name = nameOfRequest.removeValue(forKey: request)?.name else { return (nil, []) }
         fetches[name] = nil
         return (name, moreRequests())
     }
 
-    /// The bytes of a complete resource.
-    func bytes(_ name: String) -> [UInt8]? { complete[name] }
+    /// The bytes of a complete resource; nil for any other and for an empty one.
+    package func bytes(_ name: String) -> [UInt8]? { complete[name] }
 
     /// Forgets a resource.
-    mutating func release(_ name: String) { complete[name] = nil }
+    package mutating func release(_ name: String) { complete[name] = nil }
 
     /// Asks for the next parts as far as the window allows.
     private mutating func moreRequests() -> [ResourceRequest] {

@@ -47,6 +47,7 @@ final class SessionRunner {
     private let mailbox = Mailbox<Event>()
     private let threads: JobThreads
     private let pulse = Pulse()
+    private let memory: MemoryGate
     private var session: WorkerSession
     private var link: WorkerLink?
     private var fetcher = ResourceFetcher()
@@ -56,6 +57,7 @@ final class SessionRunner {
     private var digests: [String: Digest128] = [:]
     private var rows: [UInt32: FinishedRow] = [:]
     private var exit: WorkerExit?
+    private var linkIsClosed = false
 
     /// Prepares a session.
     ///
@@ -66,6 +68,7 @@ final class SessionRunner {
         self.hello = hello
         self.log = log
         threads = JobThreads(threadCount: Int(hello.threads))
+        memory = MemoryGate(bytes: Int(clamping: hello.memoryBytes / 2))
         session = WorkerSession(
             threads: Int(hello.threads),
             prefetchBytes: max(hello.memoryBytes / 4, 1 << 20)
@@ -93,13 +96,24 @@ final class SessionRunner {
         }
         flush(link, milliseconds: 5000)
         link.close()
+        if !linkIsClosed { awaitClosure(milliseconds: 4000) }
         return exit ?? .lost("the session ended without a reason")
+    }
+
+    /// Waits until the link has ended: a process that goes earlier may take its last words with it.
+    private func awaitClosure(milliseconds: Int) {
+        let deadline = monotonicNanoseconds() + UInt64(milliseconds) * 1_000_000
+        while monotonicNanoseconds() < deadline {
+            for case .link(.closed) in mailbox.take(waitingAtMost: 50) { return }
+        }
     }
 
     private func handle(_ event: Event) {
         switch event {
         case .link(.message(let message)): receive(message)
-        case .link(.closed(let closure)): tell(.linkClosed("\(closure)"))
+        case .link(.closed(let closure)):
+            linkIsClosed = true
+            tell(.linkClosed("\(closure)"))
         case .fitted(let perturbation, let row):
             rows[perturbation] = row
             pulse.ended(perturbation)
@@ -250,10 +264,14 @@ final class SessionRunner {
         pulse.began(perturbation)
         let mailbox = mailbox
         let link = link
+        let memory = memory
         threads.submit {
             // A process that dies without having said what it was fitting cannot be told from an
             // innocent one, so the announcement leaves first.
             if let link { flush(link, milliseconds: 20) }
+            let need = FitContext.memoryNeeded(blockBytes: block.count)
+            memory.enter(need)
+            defer { memory.leave(need) }
             FitFailPoint.pass(perturbation)
             do {
                 let row = try context.fit(

@@ -3,6 +3,7 @@ import ComputeThreads
 import Foundation
 import Logging
 import NodeTopology
+import Synchronization
 import Transport
 import WireProtocol
 
@@ -33,20 +34,22 @@ struct WorkerChild {
             memoryBytes: UInt64(command.memoryBytes),
             numaNode: placement?.numaNode.map { UInt32($0) }
         )
-        var plan: ConnectionPlan?
-        if case .descriptor = target {
-        } else {
-            plan = try ConnectionPlan(target, tokenFile: command.tokenFile)
-            hello.runID = plan?.runID
+        if case .runDirectory = target {
+            // The run is known once its directory can be read; the greeting names it then.
+            hello.runID = try? ConnectionPlan(target, tokenFile: command.tokenFile).runID
         }
         let runner = SessionRunner(hello: hello, log: log)
         let terminate = runner.terminate
-        let signals = try SignalWatch.start([.terminate, .interrupt]) { _ in terminate() }
+        let isTerminating = StopFlag()
+        let signals = try SignalWatch.start([.terminate, .interrupt]) { _ in
+            isTerminating.set()
+            terminate()
+        }
         defer { signals.stop() }
         if let lifeline = command.lifeline { try ParentWatch.start(descriptor: lifeline) }
         let loops = EventLoops()
         let link: WorkerLink
-        switch try connect(plan, loops, runner.onEvent) {
+        switch try connect(isTerminating, loops, runner.onEvent) {
         case .success(let connected): link = connected
         case .failure(let failure):
             log.error("\(failure.description)")
@@ -76,7 +79,7 @@ struct WorkerChild {
     }
 
     private func connect(
-        _ plan: ConnectionPlan?,
+        _ isTerminating: StopFlag,
         _ loops: EventLoops,
         _ onEvent: @escaping LinkEventHandler<CoordinatorMessage>
     ) throws -> Result<WorkerLink, ConnectFailure> {
@@ -91,38 +94,60 @@ struct WorkerChild {
                 }
             )
         }
-        guard let plan else { throw WorkerFailure("nowhere to connect to") }
-        let deadline =
-            monotonicNanoseconds() + UInt64(max(0, command.connectTimeout)) * 1_000_000_000
+        let limit = UInt64(max(0, command.connectTimeout)) * 1_000_000_000
+        let deadline = monotonicNanoseconds() + limit
         var pause: UInt32 = 100_000
         while true {
-            var last = "no address"
-            for host in plan.hosts {
-                do {
-                    return .success(
-                        try waitFor {
-                            try await Connector.connect(
-                                host: host,
-                                port: plan.port,
-                                token: plan.token,
-                                on: loops,
-                                onEvent: onEvent
-                            )
-                        }
-                    )
-                } catch let error as TransportError where !error.isWorthRetrying {
-                    return .failure(ConnectFailure(status: 77, description: "\(error)"))
-                } catch {
-                    last = "\(error)"
-                }
+            let last: String
+            do {
+                return .success(try attempt(loops, onEvent))
+            } catch let error as TransportError where !error.isWorthRetrying {
+                return .failure(ConnectFailure(status: 77, description: "\(error)"))
+            } catch {
+                // Also a run directory without an address: its coordinator may still be reading.
+                last = "\(error)"
             }
-            guard monotonicNanoseconds() < deadline else {
+            guard monotonicNanoseconds() < deadline, !isTerminating.isSet else {
                 return .failure(ConnectFailure(status: 69, description: last))
             }
             usleep(pause)
-            pause = min(pause * 2, 2_000_000)
+            pause = min(pause * 2, 1_000_000)
         }
     }
+
+    /// Tries every address once.
+    private func attempt(
+        _ loops: EventLoops,
+        _ onEvent: @escaping LinkEventHandler<CoordinatorMessage>
+    ) throws -> WorkerLink {
+        let plan = try ConnectionPlan(target, tokenFile: command.tokenFile)
+        var last: any Error = WorkerFailure("the run directory names no address")
+        for host in plan.hosts {
+            do {
+                return try waitFor {
+                    try await Connector.connect(
+                        host: host,
+                        port: plan.port,
+                        token: plan.token,
+                        on: loops,
+                        onEvent: onEvent
+                    )
+                }
+            } catch {
+                last = error
+            }
+        }
+        throw last
+    }
+}
+
+/// Whether somebody asked the process to stop.
+private final class StopFlag: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    var isSet: Bool { flag.load(ordering: .relaxed) }
+
+    func set() { flag.store(true, ordering: .relaxed) }
 }
 
 extension TransportError {

@@ -49,8 +49,11 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: "Memory for all processes together, such as 8G; by default 70 % of what is free.")
     var memoryLimit: String?
 
-    @Option(help: "Seconds to go on trying to connect.")
-    var connectTimeout: Int = 60
+    @Option(
+        help:
+            "Seconds to go on trying to connect; a coordinator listens once it has read its input."
+    )
+    var connectTimeout: Int = 900
 
     @Option(help: "How log lines look: text or json.")
     var logFormat: LogFormat = .text

@@ -55,19 +55,19 @@ struct WorkerParent {
                     children[slot] = nil
                     deaths += 1
                     log.warning("a worker process died", metadata: ["how": "\(death)"])
-                    supervisor.report(death)
-                    if isEnding { continue }
-                    guard deaths < Self.deathsBeforeGivingUp else {
+                    if !isEnding, deaths < Self.deathsBeforeGivingUp {
+                        children[slot] = try start(
+                            executable,
+                            slot,
+                            placements[slot],
+                            placements.count,
+                            mailbox
+                        )
+                    } else if !isEnding {
                         status = 70
-                        continue
                     }
-                    children[slot] = try start(
-                        executable,
-                        slot,
-                        placements[slot],
-                        placements.count,
-                        mailbox
-                    )
+                    // The new process comes first: telling takes its time.
+                    supervisor.report(death)
                 }
             }
         }

@@ -3,7 +3,7 @@ import Transport
 import WireProtocol
 
 /// What a worker connects to.
-enum WorkerTarget: Equatable {
+package enum WorkerTarget: Equatable, Sendable {
     /// A descriptor inherited from the process that started it.
     case descriptor(Int32)
     /// A coordinator's address.
@@ -12,7 +12,7 @@ enum WorkerTarget: Equatable {
     case runDirectory(String)
 
     /// Reads `fd:3`, `HOST:PORT`, `HOST` or `@RUNDIR`; nil for anything else.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         if text.hasPrefix("fd:") {
             guard let number = Int32(text.dropFirst(3)), number >= 3 else { return nil }
             self = .descriptor(number)

@@ -87,7 +87,7 @@ struct MachineArguments: ParsableArguments {
 }
 
 /// Options about the result.
-struct OutputArguments: ParsableArguments {
+package struct OutputArguments: ParsableArguments {
     @Option(name: .shortAndLong, help: ArgumentHelp("Path of the result.", valueName: "path"))
     var output: String?
 
@@ -119,7 +119,13 @@ struct OutputArguments: ParsableArguments {
     @Flag(help: "Print a summary as JSON instead of the result's path.")
     var json = false
 
-    func validate() throws {
+    /// Every option at its default.
+    package init() {}
+
+    /// Refuses options that exclude each other.
+    ///
+    /// - Throws: `ValidationError` naming them.
+    package func validate() throws {
         if output != nil, outputDir != nil || dataName != nil {
             throw ValidationError("--output and --output-dir or --data-name exclude each other")
         }
@@ -134,7 +140,7 @@ struct OutputArguments: ParsableArguments {
     ///   - input: Path of the input, beside which the result lies by default.
     ///   - suffix: The method's part of the default name.
     /// - Returns: The path given, or the published package's name for it.
-    func path(input: String, suffix: String) -> String {
+    package func path(input: String, suffix: String) -> String {
         if let output { return output }
         var name = "crispyx_\(suffix)"
         if let dataName {

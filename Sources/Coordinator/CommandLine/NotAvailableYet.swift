@@ -1,7 +1,7 @@
 /// Names that the Python package or the plan know and this build does not do yet.
 ///
 /// They are refused by name: a script that relies on one must not run with it ignored.
-enum NotAvailableYet {
+package enum NotAvailableYet {
     private static let subcommands: Set<String> = [
         "shrink", "status", "prepare", "merge",
     ]
@@ -19,7 +19,9 @@ enum NotAvailableYet {
     ]
 
     /// Why a command line cannot be served; nil when it may be.
-    static func refusal(of arguments: [String]) -> String? {
+    ///
+    /// - Parameter arguments: The words after the program's name.
+    package static func refusal(of arguments: [String]) -> String? {
         if let first = arguments.first, subcommands.contains(first) {
             return "'\(first)' is not available yet"
         }

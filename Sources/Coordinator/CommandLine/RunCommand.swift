@@ -71,11 +71,19 @@ struct RunCommand: ParsableCommand {
             display.clear()
             log.error("\(failure.description)")
             throw ExitCode(failure.status.rawValue)
+        } catch let exit as ExitCode {
+            throw exit
+        } catch {
+            display.clear()
+            log.error("\(error)")
+            throw ExitCode(ProgramStatus.internalError.rawValue)
         }
     }
 
     private func request() throws -> RunRequest {
-        let output = outputs.path(input: input, suffix: "nb_glm")
+        // Absolute, so that the record of a run means the same from any working directory.
+        let output = URL(filePath: outputs.path(input: input, suffix: "nb_glm")).path
+        let runDirectory = outputs.runDir.map { URL(filePath: $0).path } ?? output + ".crispyx"
         return RunRequest(
             input: input,
             matrix: analysis.matrix,
@@ -86,7 +94,7 @@ struct RunCommand: ParsableCommand {
             sizeFactorFile: analysis.sizeFactors,
             options: analysis.options,
             output: output,
-            runDirectory: outputs.runDir ?? output + ".crispyx",
+            runDirectory: runDirectory,
             force: outputs.force,
             resume: outputs.resume,
             localWorkers: machine.localWorkers,
@@ -135,9 +143,11 @@ struct RunCommand: ParsableCommand {
 }
 
 /// Lists on the command line: repeated options, or `@FILE` with one value a line.
-enum ListArgument {
+package enum ListArgument {
     /// Replaces every `@FILE` by the lines of the file; blank lines are skipped.
-    static func expand(_ values: [String]) throws(RunFailure) -> [String] {
+    ///
+    /// - Throws: ``RunFailure`` with status `noInput` when a file cannot be read.
+    package static func expand(_ values: [String]) throws(RunFailure) -> [String] {
         var expanded: [String] = []
         for value in values {
             guard value.hasPrefix("@") else {

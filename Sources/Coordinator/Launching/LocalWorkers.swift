@@ -23,7 +23,7 @@ final class LocalWorkers {
         let placement: ChildPlacement
         var process: ChildProcess?
         var connection: UInt64?
-        var startsWithoutJoining = 0
+        var startsWithoutWork = 0
     }
 
     /// What the end of a child means.
@@ -94,10 +94,11 @@ final class LocalWorkers {
     }
 
     private func launch(_ slot: Int) throws {
+        slots[slot].startsWithoutWork += 1
         let pair = try SocketPair.make()
+        defer { pair.closeChildEnd() }
         let id = numbers.next()
         slots[slot].connection = id
-        slots[slot].startsWithoutJoining += 1
         slotOfConnection[id] = slot
         let mailbox = mailbox
         let loops = loops
@@ -107,7 +108,6 @@ final class LocalWorkers {
                 return { mailbox.post(.link(id, $0)) }
             }
         }
-        defer { pair.closeChildEnd() }
         let command = ChildCommand(
             executable: executable,
             arguments: [
@@ -134,9 +134,15 @@ final class LocalWorkers {
     /// The slot behind a connection; nil for workers that others started.
     func slot(of connection: UInt64) -> Int? { slotOfConnection[connection] }
 
-    /// Notes that a child's worker joined the run.
-    func joined(_ connection: UInt64) {
-        if let slot = slotOfConnection[connection] { slots[slot].startsWithoutJoining = 0 }
+    /// Notes that a child's worker began a fit: it is not one that can never work.
+    func worked(_ connection: UInt64) {
+        if let slot = slotOfConnection[connection] { slots[slot].startsWithoutWork = 0 }
+    }
+
+    /// Ends the child behind a connection, which has lost its link.
+    func end(_ connection: UInt64) {
+        guard let slot = slotOfConnection[connection] else { return }
+        slots[slot].process?.terminate(grace: .seconds(2))
     }
 
     /// Takes in the end of a child.
@@ -145,13 +151,13 @@ final class LocalWorkers {
         slots[slot].process = nil
         slots[slot].connection = nil
         if let connection { slotOfConnection[connection] = nil }
-        let starts = slots[slot].startsWithoutJoining
+        let starts = slots[slot].startsWithoutWork
         guard starts >= Self.startsBeforeGivingUp else { return Ended(connection: connection) }
         return Ended(
             connection: connection,
             failure: RunFailure(
                 .internalError,
-                "\(executable) ended \(starts) times before it joined the run: \(status)"
+                "\(executable) ended \(starts) times before it fitted anything: \(status)"
             )
         )
     }
@@ -159,17 +165,16 @@ final class LocalWorkers {
     /// Waits for the children to leave, and ends those that do not within ten seconds.
     func endAll() {
         // Nobody has told a child that did not join yet that the run is over.
-        for slot in slots where slot.startsWithoutJoining > 0 {
+        for slot in slots where slot.startsWithoutWork > 0 {
             slot.process?.terminate(grace: .seconds(2))
         }
         let running = slots.compactMap(\.process)
         let deadline = monotonicNanoseconds() + 10_000_000_000
-        for process in running {
+        let late = running.filter { process in
             let left = Int64(deadline) - Int64(monotonicNanoseconds())
-            if process.wait(timeout: .nanoseconds(max(left, 0))) == nil {
-                process.terminate(grace: .seconds(2))
-                _ = process.wait()
-            }
+            return process.wait(timeout: .nanoseconds(max(left, 0))) == nil
         }
+        for process in late { process.terminate(grace: .seconds(2)) }
+        for process in late { _ = process.wait() }
     }
 }

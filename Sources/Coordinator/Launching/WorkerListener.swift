@@ -15,14 +15,14 @@ struct Endpoint: Codable, Equatable {
 }
 
 /// An address to listen on, as given on the command line.
-struct ListenAddress: Equatable {
+package struct ListenAddress: Equatable, Sendable {
     /// Host name or address; empty for every interface.
-    var host: String
+    package var host: String
     /// Port; 7400 when omitted, 0 for any free one.
-    var port: Int
+    package var port: Int
 
     /// Reads `ADDR:PORT`, `ADDR`, `:PORT`, or `[ADDR6]:PORT`; nil for anything else.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         var rest = text[...]
         if rest.first == "[" {
             guard let end = rest.firstIndex(of: "]") else { return nil }
@@ -94,7 +94,9 @@ struct WorkerListener {
         } catch {
             throw RunFailure(.cannotCreate, "\(error)")
         }
-        let hosts = address.host.isEmpty ? [ProcessInfo.processInfo.hostName] : [listener.host]
+        // A wildcard address means another machine to everybody who reads it.
+        let isWildcard = ["", "0.0.0.0", "::"].contains(address.host)
+        let hosts = isWildcard ? [ProcessInfo.processInfo.hostName] : [listener.host]
         let endpoint = Endpoint(
             runID: runID.description,
             hosts: hosts,

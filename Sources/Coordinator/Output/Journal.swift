@@ -1,20 +1,27 @@
 import DifferentialExpression
-import Digests
+package import Digests
 import Glibc
 
 /// The journal of a run: one small record for every row that is safe in the result file.
 ///
 /// A row's record is appended only after the row itself is on the disk, so that what the journal
 /// names can be trusted; digests are checked nevertheless before anything is skipped on resume.
-final class Journal {
+package final class Journal {
     /// One finished row.
-    struct Record: Equatable {
+    package struct Record: Equatable, Sendable {
         /// Position of the perturbation in the result.
-        var perturbation: UInt32
+        package var perturbation: UInt32
         /// Which attempt gave the row, from 1.
-        var attempt: UInt32
+        package var attempt: UInt32
         /// Digest of the row's bytes as the worker sent them.
-        var digest: Digest128
+        package var digest: Digest128
+
+        /// Names a finished row.
+        package init(perturbation: UInt32, attempt: UInt32, digest: Digest128) {
+            self.perturbation = perturbation
+            self.attempt = attempt
+            self.digest = digest
+        }
     }
 
     private static let magic: UInt64 = 0x314A_5850_5952_4358
@@ -30,7 +37,12 @@ final class Journal {
     }
 
     /// Starts an empty journal for a run with the given fingerprint.
-    static func create(_ path: String, fingerprint: Digest128) throws(RunFailure) -> Journal {
+    ///
+    /// - Throws: ``RunFailure`` when the file cannot be made or saved.
+    package static func create(
+        _ path: String,
+        fingerprint: Digest128
+    ) throws(RunFailure) -> Journal {
         let file = try PlainFile(path, flags: O_CREAT | O_TRUNC)
         var header: [UInt8] = []
         header.append(littleEndian: magic)
@@ -45,7 +57,8 @@ final class Journal {
     /// A record cut short by a crash ends the journal; it is cut off before anything is appended.
     ///
     /// - Returns: Nil when there is no journal of this fingerprint.
-    static func reopen(
+    /// - Throws: ``RunFailure`` when the file cannot be read or cut.
+    package static func reopen(
         _ path: String,
         fingerprint: Digest128
     ) throws(RunFailure) -> (journal: Journal, records: [Record])? {
@@ -70,7 +83,9 @@ final class Journal {
     }
 
     /// Appends records and waits until they are on the disk.
-    func append(_ records: [Record]) throws(RunFailure) {
+    ///
+    /// - Throws: ``RunFailure`` when writing or saving fails.
+    package func append(_ records: [Record]) throws(RunFailure) {
         let bytes = records.flatMap { Self.encode($0) }
         try file.write(bytes, at: end)
         try file.synchronize()

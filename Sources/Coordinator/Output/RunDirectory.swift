@@ -1,6 +1,6 @@
 import AnnData
-import DifferentialExpression
-import Digests
+package import DifferentialExpression
+package import Digests
 import Foundation
 import Glibc
 
@@ -8,7 +8,7 @@ import Glibc
 ///
 /// Holds what was asked (`run.json`), the frozen cache, the journal, the event log, and while a run
 /// listens its endpoint and token.
-struct RunDirectory {
+package struct RunDirectory {
     /// What was asked and of which screen; enough to refuse a resume that would mix two runs.
     struct Record: Codable, Equatable {
         /// Version of this record's layout.
@@ -29,16 +29,23 @@ struct RunDirectory {
         var frameDigest: String
     }
 
-    let path: String
+    /// Where the directory lies.
+    package let path: String
 
     var recordPath: String { path + "/run.json" }
-    var cachePath: String { path + "/cache.bin" }
-    var journalPath: String { path + "/journal.bin" }
+    /// The frozen cache and the size factors.
+    package var cachePath: String { path + "/cache.bin" }
+    /// The journal of finished rows.
+    package var journalPath: String { path + "/journal.bin" }
     var eventsPath: String { path + "/events.jsonl" }
     var endpointPath: String { path + "/endpoint.json" }
     var tokenPath: String { path + "/token" }
     var reportPath: String { path + "/report.json" }
-    private var ownerPath: String { path + "/owner.json" }
+    /// Which process works here.
+    package var ownerPath: String { path + "/owner.json" }
+
+    /// Names a directory that need not be there yet.
+    package init(path: String) { self.path = path }
 
     /// Whether a run began here and was not finished.
     var holdsUnfinishedRun: Bool {
@@ -46,9 +53,21 @@ struct RunDirectory {
     }
 
     /// Makes the directory, readable by its owner only because it may hold a token.
-    func create() throws(RunFailure) {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw PlainFile.failure("create", path)
+    ///
+    /// - Throws: ``RunFailure`` when it cannot be made.
+    package func create() throws(RunFailure) {
+        if mkdir(path, 0o700) == 0 {
+            try PlainFile.synchronizeDirectory((path as NSString).deletingLastPathComponent)
+            return
+        }
+        guard errno == EEXIST else { throw PlainFile.failure("create", path) }
+        let content = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        guard content.isEmpty || content.contains("run.json") || content.contains("owner.json")
+        else {
+            throw RunFailure(
+                .cannotCreate,
+                "\(path) holds files that are not of a run; choose another --run-dir"
+            )
         }
     }
 
@@ -83,10 +102,10 @@ struct RunDirectory {
     }
 
     /// Removes every trace of an earlier run.
-    func clear(keepingOwner: Bool) {
+    func clear(keepingOwner: Bool, keeping kept: String? = nil) {
         for file in [
             journalPath, cachePath, endpointPath, tokenPath, recordPath, eventsPath, reportPath,
-        ] {
+        ] where file != kept {
             unlink(file)
         }
         if !keepingOwner { unlink(ownerPath) }
@@ -97,7 +116,8 @@ struct RunDirectory {
     /// Writes the frozen cache and the size factors.
     ///
     /// - Returns: Digest of what was written.
-    func freeze(_ global: GlobalResult) throws(RunFailure) -> Digest128 {
+    /// - Throws: ``RunFailure`` when writing fails.
+    package func freeze(_ global: GlobalResult) throws(RunFailure) -> Digest128 {
         var bytes: [UInt8] = []
         let cache = global.cache.encoded()
         bytes.append(littleEndian: UInt64(cache.count))
@@ -108,7 +128,10 @@ struct RunDirectory {
     }
 
     /// Reads what ``freeze(_:)`` wrote; nil when it is not there or damaged.
-    func frozen(digest: String) throws(RunFailure) -> GlobalResult? {
+    ///
+    /// - Parameter digest: What ``freeze(_:)`` returned, hexadecimal.
+    /// - Throws: ``RunFailure`` when the file is there and cannot be read.
+    package func frozen(digest: String) throws(RunFailure) -> GlobalResult? {
         guard let bytes = try PlainFile.contents(cachePath), bytes.count >= 8,
             "\(bytes.withUnsafeBytes { Digest128(of: $0) })" == digest
         else { return nil }
@@ -136,7 +159,7 @@ struct RunDirectory {
     /// Claims the directory for this process.
     ///
     /// - Throws: `cannotCreate` when a living process of this machine owns it.
-    func claim() throws(RunFailure) {
+    package func claim() throws(RunFailure) {
         if let bytes = try PlainFile.contents(ownerPath),
             let owner = try? JSONDecoder().decode(Owner.self, from: Data(bytes)),
             owner.host == Self.host, owner.bootID == Self.bootID,

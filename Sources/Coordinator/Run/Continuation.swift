@@ -15,6 +15,8 @@ struct Continuation {
     let global: GlobalResult
     /// Digest of all that is written once into the unpublished result, hexadecimal.
     let frameDigest: String
+    /// Keeps other runs from the unpublished result.
+    let lock: FileLock
 }
 
 /// Opens a run: a new one, or the continuation of an interrupted one.
@@ -34,11 +36,18 @@ struct RunOpening {
     ) throws(RunFailure) -> Continuation {
         try directory.create()
         try directory.claim()
-        directory.clear(keepingOwner: true)
+        // Another run directory may stand for the same output: its file is not taken away.
+        let previous = try FileLock(request.partialResult, owner: request.output)
+        directory.clear(keepingOwner: true, keeping: request.tokenFile)
         unlink(request.partialResult)
         let map = try RunFailure.wrapping { () throws(AnnDataWriteError) in
             try ResultFile.create(path: request.partialResult, layout: layout(global))
         }
+        let lock = try FileLock(request.partialResult, owner: request.output)
+        withExtendedLifetime(previous) {}
+        try PlainFile.synchronizeDirectory(
+            (request.output as NSString).deletingLastPathComponent
+        )
         let journal = try Journal.create(
             directory.journalPath,
             fingerprint: fingerprint.digest
@@ -61,7 +70,8 @@ struct RunOpening {
             rows: try open(map),
             digests: [:],
             global: global,
-            frameDigest: "\(frameDigest)"
+            frameDigest: "\(frameDigest)",
+            lock: lock
         )
     }
 
@@ -93,13 +103,25 @@ struct RunOpening {
                     + "builds are not mixed: use that one, or start anew with --force"
             )
         }
+        guard access(record.partialResult, F_OK) == 0 else {
+            throw RunFailure(
+                .inputOutput,
+                "\(record.partialResult), the unfinished result, cannot be reached: "
+                    + "\(String(cString: strerror(errno))); put it back, or start anew with --force"
+            )
+        }
+        // The lock comes before the journal is touched.
+        let lock = try FileLock(record.partialResult, owner: request.output)
         guard
             let (journal, records) = try Journal.reopen(
                 directory.journalPath,
                 fingerprint: fingerprint.digest
-            ),
-            let rows = try? ResultRows(path: record.partialResult, map: record.layout)
+            )
         else { return nil }
+        // Rows that cannot be read now may be whole: only --force gives them up.
+        let rows = try RunFailure.wrapping { () throws(AnnDataWriteError) in
+            try ResultRows(path: record.partialResult, map: record.layout)
+        }
         let frameDigest = try FrameDigest.compute(path: record.partialResult, map: record.layout)
         guard "\(frameDigest)" == record.frameDigest else {
             log.warning(
@@ -119,7 +141,8 @@ struct RunOpening {
             rows: rows,
             digests: try verified(records, rows),
             global: global,
-            frameDigest: record.frameDigest
+            frameDigest: record.frameDigest,
+            lock: lock
         )
     }
 

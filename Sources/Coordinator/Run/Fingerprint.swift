@@ -1,21 +1,32 @@
-import CountBlocks
-import DifferentialExpression
-import Digests
+package import CountBlocks
+package import DifferentialExpression
+package import Digests
 import Foundation
 
 /// Identifies a run by content: what was counted, how it is labelled and what is asked of it.
 ///
 /// Made of the count blocks, so that it covers every count and is the same for every encoding of
 /// the same screen. Path, time and machine are not in it.
-struct Fingerprint: Equatable {
+package struct Fingerprint: Equatable, Sendable {
     /// Changes whenever this code gives other numbers for the same options.
     private static let methodVersion: UInt64 = 1
 
-    let digest: Digest128
+    /// Digest of all of it.
+    package let digest: Digest128
     /// Options as canonical JSON: what travels to workers.
-    let optionsJSON: [UInt8]
+    package let optionsJSON: [UInt8]
 
-    init(
+    /// Takes the digest of a screen and of what is asked of it.
+    ///
+    /// - Parameters:
+    ///   - options: Everything that decides the numbers.
+    ///   - schema: What a row of the result holds.
+    ///   - plan: Labels, control and tested groups.
+    ///   - genes: Gene names in the order of the blocks' genes.
+    ///   - blocks: One block for each label of the plan.
+    ///   - userSizeFactors: One factor for each cell of the file; nil when they are estimated.
+    /// - Throws: ``RunFailure`` when the options cannot be encoded.
+    package init(
         options: AnalysisOptions,
         schema: RowSchema,
         plan: ScreenPlan,
@@ -45,7 +56,7 @@ struct Fingerprint: Equatable {
     }
 
     /// The digest as it stands in results and records.
-    var text: String { "\(digest)" }
+    package var text: String { "\(digest)" }
 
     /// Options as JSON with sorted keys.
     static func canonicalJSON(_ options: AnalysisOptions) throws(RunFailure) -> [UInt8] {

@@ -54,10 +54,15 @@ final class RunJob {
             userSizeFactors: screen.userSizeFactors
         )
         var report = report(screen, fingerprint)
-        if try isAlreadyComplete(fingerprint) {
+        if let published = try alreadyPublished(fingerprint) {
             report.outcome = .alreadyComplete
-            if directory.holdsUnfinishedRun { directory.clean() }
-            return .reported(report, .complete)
+            report.lost = lost(in: published)
+            // A crash between publishing and cleaning leaves both; a living owner keeps them.
+            if directory.holdsUnfinishedRun, (try? directory.claim()) != nil {
+                directory.clean()
+                unlink(request.partialResult)
+            }
+            return .reported(report, report.lost.isEmpty ? .complete : .incomplete)
         }
         let state = try open(directory, screen, options, fingerprint)
         report.resumedRows = state.digests.count
@@ -85,8 +90,18 @@ final class RunJob {
 
     // MARK: - Before
 
-    /// Refuses outputs that cannot be written, before anything is read.
+    /// Refuses what could not be finished, before anything is read.
     private func checkOutput(_ directory: RunDirectory) throws(RunFailure) {
+        if Self.isSameFile(request.input, request.output) {
+            throw RunFailure(.usage, "--output \(request.output) is the input itself")
+        }
+        if let tokenFile = request.tokenFile {
+            do {
+                _ = try TokenFile.load(path: tokenFile)
+            } catch {
+                throw RunFailure(.refused, "\(error)")
+            }
+        }
         let parent = (request.output as NSString).deletingLastPathComponent
         let folder = parent.isEmpty ? "." : parent
         guard access(folder, W_OK | X_OK) == 0 else {
@@ -112,18 +127,35 @@ final class RunJob {
         }
     }
 
-    /// Whether the output is there already, with the same content as this run would give.
-    private func isAlreadyComplete(_ fingerprint: Fingerprint) throws(RunFailure) -> Bool {
-        guard !request.force, access(request.output, F_OK) == 0 else { return false }
-        let found = try? ResultReader(path: request.output).text(
-            "\(ResultLayout.markerKey)/fingerprint"
-        )
-        if found == fingerprint.text { return true }
+    private static func isSameFile(_ first: String, _ second: String) -> Bool {
+        var (left, right) = (stat(), stat())
+        guard stat(first, &left) == 0, stat(second, &right) == 0 else { return false }
+        return left.st_dev == right.st_dev && left.st_ino == right.st_ino
+    }
+
+    /// The published result, if it is what this run would give.
+    private func alreadyPublished(_ fingerprint: Fingerprint) throws(RunFailure) -> ResultReader? {
+        guard !request.force, access(request.output, F_OK) == 0 else { return nil }
+        let reader = try? ResultReader(path: request.output)
+        let found = try? reader?.text("\(ResultLayout.markerKey)/fingerprint")
+        if let reader, found == fingerprint.text { return reader }
         throw RunFailure(
             .cannotCreate,
             "\(request.output) exists and is the result of another input or other options; choose "
                 + "another --output, or replace it with --force"
         )
+    }
+
+    /// Perturbations without a row in a published result.
+    private func lost(in result: ResultReader) -> [RunReport.Lost] {
+        zip(result.perturbations, result.statuses).compactMap { label, status in
+            guard let status, let kind = LostPerturbation.Kind(rawValue: status) else { return nil }
+            return RunReport.Lost(
+                perturbation: label,
+                kind: kind,
+                reasons: ["an earlier run gave it up; --force tries again"]
+            )
+        }
     }
 
     private func read() throws(RunFailure) -> LoadedScreen {
@@ -283,7 +315,12 @@ final class RunJob {
             )
         }
         clock.ended("publishing", &report)
-        try PlainFile.replace(directory.reportPath, with: try report.json())
+        // The result is published: a report that cannot be written must not hide that.
+        do {
+            try PlainFile.replace(directory.reportPath, with: try report.json())
+        } catch {
+            log.warning("the report cannot be written", metadata: ["why": "\(error)"])
+        }
         directory.clean()
         return .reported(report, lost.isEmpty ? .complete : .incomplete)
     }

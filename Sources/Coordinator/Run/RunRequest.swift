@@ -51,22 +51,26 @@ struct RunRequest: Sendable {
 }
 
 /// Shares of the memory budget.
-struct MemoryPlan: Equatable, Sendable {
-    /// The smallest budget that can be kept.
-    static let smallestTotal = 128 << 20
+package struct MemoryPlan: Equatable, Sendable {
+    /// The smallest budget that can be kept, bytes.
+    package static let smallestTotal = 128 << 20
     /// What the programs take before they hold any data, measured with one worker process.
     private static let programs = 80 << 20
 
-    let total: Int
+    /// The whole budget, bytes.
+    package let total: Int
+
+    /// Shares out a budget in bytes.
+    package init(total: Int) { self.total = total }
 
     /// What is left for data.
     private var data: Int { max(total - Self.programs, total / 4) }
-    /// Count blocks held in memory; beyond it they are spilled.
-    var blocks: Int { data / 2 }
-    /// Slabs in flight while reading.
-    var reading: Int { data / 8 }
-    /// Control counts of one tile of genes.
-    var controlTile: Int { data / 8 }
-    /// All local worker processes together.
-    var workers: Int { data / 4 }
+    /// Count blocks held in memory, bytes; beyond it they are spilled.
+    package var blocks: Int { data / 2 }
+    /// Slabs in flight while reading, bytes.
+    package var reading: Int { data / 8 }
+    /// Control counts of one tile of genes, bytes.
+    package var controlTile: Int { data / 8 }
+    /// All local worker processes together, bytes.
+    package var workers: Int { data / 4 }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Size factors that the user computed elsewhere.
-enum SizeFactorFile {
+package enum SizeFactorFile {
     /// Reads one number a line; blank lines and lines that start with `#` are skipped.
     ///
     /// `nan` stands for a cell whose factor is to be the median of the others.
@@ -11,14 +11,14 @@ enum SizeFactorFile {
     ///   - cellCount: Cells of the screen: one number is needed for each, in file order.
     /// - Returns: The factors in file order.
     /// - Throws: ``RunFailure`` naming the line that is no number, or the two counts.
-    static func read(_ path: String, cellCount: Int) throws(RunFailure) -> [Double] {
+    package static func read(_ path: String, cellCount: Int) throws(RunFailure) -> [Double] {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw RunFailure(.noInput, "\(path): cannot read the size factors")
         }
         var values: [Double] = []
         let lines = String(decoding: data, as: UTF8.self).split(
-            separator: "\n",
-            omittingEmptySubsequences: false
+            omittingEmptySubsequences: false,
+            whereSeparator: \.isNewline
         )
         for (number, line) in lines.enumerated() {
             let text = line.trimmingCharacters(in: .whitespaces)

@@ -74,7 +74,7 @@ final class RunServer {
             }
             progress(scheduler.snapshot)
         }
-        tellWorkersToLeave("the run is over")
+        letWorkersLeave()
         guard let outcome else { preconditionFailure("the loop ends with an outcome") }
         return outcome
     }
@@ -115,6 +115,7 @@ final class RunServer {
         case .fetch(let request):
             answer(request, id)
         case .started(let lease, let perturbation):
+            localWorkers?.worked(id)
             tell(.started(WorkerID(id), LeaseID(lease), PerturbationIndex(perturbation)))
         case .row(let chunk):
             receiveRow(chunk, id)
@@ -154,6 +155,7 @@ final class RunServer {
             log.warning("worker refused", metadata: ["why": "\(refusal.text)"])
             send(.refused(refusal), to: id)
             connections[id]?.stage = .leaving
+            connections[id]?.link.close()
         case .accept(let minor):
             var welcome = configuration.welcome
             welcome.protocolMinor = minor
@@ -168,11 +170,11 @@ final class RunServer {
                 return
             }
             connections[id]?.stage = .fitting
+            connections[id]?.credit = RowCredit(limit: welcome.rowCreditBytes)
             connections[id]?.rows = RowAssembler(
                 rowBytes: welcome.rowBytes,
                 creditBytes: welcome.rowCreditBytes
             )
-            localWorkers?.joined(id)
             log.info(
                 "worker joins",
                 metadata: [
@@ -208,6 +210,7 @@ final class RunServer {
     private func receiveRow(_ chunk: RowChunk, _ id: UInt64) {
         let assembled: AssembledRow?
         do {
+            try connections[id]?.credit?.spend(UInt64(chunk.payload.readableBytes))
             assembled = try connections[id]?.rows?.add(chunk)
         } catch {
             breakOff(id, "\(error)")
@@ -263,6 +266,8 @@ final class RunServer {
             leave(id, .processDied("\(status)"))
         } else {
             connections[id]?.linkIsClosed = true
+            // A process that lost its link is of no use; its end brings the reason and a new one.
+            localWorkers?.end(id)
         }
     }
 
@@ -307,10 +312,7 @@ final class RunServer {
         switch event {
         case .written(let perturbation, let byteCount):
             guard let worker = workerOfRow[perturbation] else { return }
-            send(
-                .rowsDurable(perturbations: [], creditBytes: UInt64(byteCount)),
-                to: worker
-            )
+            returnCredit(byteCount, to: worker)
         case .durable(let perturbations):
             flushRequested = false
             var byWorker: [UInt64: [UInt32]] = [:]
@@ -328,6 +330,11 @@ final class RunServer {
             stop(failure)
         case .ended: break
         }
+    }
+
+    private func returnCredit(_ byteCount: Int, to worker: UInt64) {
+        connections[worker]?.credit?.restore(UInt64(byteCount))
+        send(.rowsDurable(perturbations: [], creditBytes: UInt64(byteCount)), to: worker)
     }
 
     // MARK: - Actions
@@ -363,19 +370,14 @@ final class RunServer {
                         metadata: ["perturbation": "\(perturbation)", "row": "\(reason)"]
                     )
                 }
-                send(
-                    .rowsDurable(
-                        perturbations: [],
-                        creditBytes: UInt64(arrived.bytes.count)
-                    ),
-                    to: arrived.worker
-                )
+                returnCredit(arrived.bytes.count, to: arrived.worker)
             case .markFailed(let perturbation, let reason, _):
                 lose(perturbation, .failed, [reason])
             case .markQuarantined(let perturbation, let reasons):
                 lose(perturbation, .quarantined, reasons)
             case .closeWorker(let worker, let reason):
                 send(.finish(reason: "\(reason)"), to: worker.rawValue)
+                connections[worker.rawValue]?.link.close()
             case .finishWorkers: tellWorkersToLeave("every perturbation is settled")
             case .settled: outcome = signal.map { .signalled($0) } ?? .settled(lost)
             case .stop(let reason): stopped(reason)
@@ -437,6 +439,21 @@ final class RunServer {
 
     private func stop(_ failure: RunFailure) {
         if outcome == nil { outcome = .stopped(failure) }
+    }
+
+    /// Tells workers to leave and waits a little, so that none takes the end for a lost connection.
+    private func letWorkersLeave() {
+        tellWorkersToLeave("the run is over")
+        // After a failure nobody returns credit any more: rows on the way are of no use.
+        if case .stopped = outcome {
+            for connection in connections.values { connection.link.close() }
+        }
+        let deadline = now + .seconds(3)
+        while connections.values.contains(where: { $0.localSlot == nil }), now < deadline {
+            for case .link(let id, .closed) in mailbox.take(waitingAtMost: 100) {
+                connections[id] = nil
+            }
+        }
     }
 
     private func tellWorkersToLeave(_ reason: String) {

@@ -1,24 +1,31 @@
-import CountBlocks
+package import CountBlocks
 import Digests
 import NIOCore
-import Scheduling
-import WireProtocol
+package import Scheduling
+package import WireProtocol
 
 /// What workers may fetch by name: the frozen cache, size factors, and each perturbation's block.
-struct ServedResources: Sendable {
-    /// Names of resources that every worker fetches first.
-    static let controlCache = "control-cache"
-    /// Size factors of all cells of the file, doubles by file row.
-    static let sizeFactors = "size-factors"
+package struct ServedResources: Sendable {
+    /// Name of the frozen cache, which every worker fetches first.
+    package static let controlCache = "control-cache"
+    /// Name of the size factors of all cells of the file, doubles by file row.
+    package static let sizeFactors = "size-factors"
 
     private let fixed: [String: [UInt8]]
     private let blocks: BlockStore
     private let groupOfPerturbation: [Int]
 
     /// Descriptions of the resources that every worker fetches first.
-    let common: [ResourceDescription]
+    package let common: [ResourceDescription]
 
-    init(
+    /// Gathers what can be fetched.
+    ///
+    /// - Parameters:
+    ///   - controlCache: The frozen cache, encoded.
+    ///   - sizeFactors: One double for each cell of the file, little-endian.
+    ///   - blocks: One block for each group.
+    ///   - groupOfPerturbation: Group of each row of the result.
+    package init(
         controlCache: [UInt8],
         sizeFactors: [UInt8],
         blocks: BlockStore,
@@ -38,8 +45,8 @@ struct ServedResources: Sendable {
         }
     }
 
-    /// Describes one perturbation of a lease.
-    func leased(_ perturbation: PerturbationIndex) -> LeasedPerturbation {
+    /// Describes one perturbation of a lease; it must be a row of the result.
+    package func leased(_ perturbation: PerturbationIndex) -> LeasedPerturbation {
         let block = blocks.blocks[groupOfPerturbation[Int(perturbation.rawValue)]]
         return LeasedPerturbation(
             index: perturbation.rawValue,
@@ -55,7 +62,7 @@ struct ServedResources: Sendable {
     /// Answers a request with a chunk, or with the reason why there is none.
     ///
     /// - Throws: `CountBlockError` when a spilled block cannot be read back.
-    func answer(_ request: ResourceRequest) throws(CountBlockError) -> CoordinatorMessage {
+    package func answer(_ request: ResourceRequest) throws(CountBlockError) -> CoordinatorMessage {
         let offset = Int(clamping: request.offset)
         let length = Int(request.length)
         if let bytes = fixed[request.name] {

@@ -26,6 +26,8 @@ struct WorkerConnection {
     var exitStatus: ExitStatus?
     var hello: Hello?
     var rows: RowAssembler?
+    /// Bytes of rows that the worker may send before some are written.
+    var credit: RowCredit?
 
     /// How the worker appears in logs.
     var name: String {
