@@ -127,8 +127,8 @@ let package = Package(
             "CoordinatorTests",
             [
                 "AnnData", "ComputeThreads", "Coordinator", "CountBlocks",
-                "DifferentialExpression", "Digests", "HDF5", "Statistics", "WireProtocol",
-                arguments, nioCore,
+                "DifferentialExpression", "Digests", "HDF5", "Scheduling", "Statistics",
+                "WireProtocol", arguments, nioCore,
             ]
         ),
         tests("CountBlocksTests", ["CountBlocks", "Digests"], resources: true),
@@ -163,7 +163,10 @@ let package = Package(
         tests("WireProtocolTests", ["WireProtocol", nioCore, nioEmbedded]),
         tests(
             "WorkerTests",
-            ["Digests", "Scheduling", "WireProtocol", "Worker", nioCore]
+            [
+                "DifferentialExpression", "Digests", "Scheduling", "Statistics", "WireProtocol",
+                "Worker", nioCore,
+            ]
         ),
     ],
     swiftLanguageModes: [.v6]

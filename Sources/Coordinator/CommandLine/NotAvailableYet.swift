@@ -18,9 +18,10 @@ package enum NotAvailableYet {
         "--data-plane",
     ]
 
-    /// Why a command line cannot be served; nil when it may be.
+    /// Looks for names that cannot be served.
     ///
     /// - Parameter arguments: The words after the program's name.
+    /// - Returns: Why the command line is refused; nil when it is not.
     package static func refusal(of arguments: [String]) -> String? {
         if let first = arguments.first, subcommands.contains(first) {
             return "'\(first)' is not available yet"

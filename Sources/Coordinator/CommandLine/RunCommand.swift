@@ -52,6 +52,14 @@ struct RunCommand: ParsableCommand {
             format: logging.logFormat
         )
         let display = ProgressDisplay(log: log, isQuiet: logging.quiet)
+        if analysis.freezeControl == .auto {
+            log.info(
+                """
+                --freeze-control auto means on; \(analysis.compat) on a small machine would have chosen \
+                off, with other p-values
+                """
+            )
+        }
         do {
             let job = RunJob(
                 request: try request(),

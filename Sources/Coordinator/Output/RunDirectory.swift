@@ -127,9 +127,10 @@ package struct RunDirectory {
         return bytes.withUnsafeBytes { Digest128(of: $0) }
     }
 
-    /// Reads what ``freeze(_:)`` wrote; nil when it is not there or damaged.
+    /// Reads what ``freeze(_:)`` wrote.
     ///
     /// - Parameter digest: What ``freeze(_:)`` returned, hexadecimal.
+    /// - Returns: The frozen state; nil when it is not there or damaged.
     /// - Throws: ``RunFailure`` when the file is there and cannot be read.
     package func frozen(digest: String) throws(RunFailure) -> GlobalResult? {
         guard let bytes = try PlainFile.contents(cachePath), bytes.count >= 8,

@@ -1,7 +1,5 @@
 import AnnData
 import Coordinator
-import Foundation
-import HDF5
 import Testing
 
 @Suite("Which cells are control and which perturbations are tested")
@@ -9,39 +7,7 @@ struct ScreenPlanTests {
     private let labels: CellLabels
 
     init() throws {
-        labels = try Self.labels([0, 1, -1, 2, 0, 3, -1], ["GATA1", "control", "MYC", "A,B"])
-    }
-
-    /// Labels as they are read from a file.
-    private static func labels(_ codes: [Int8], _ names: [String]) throws -> CellLabels {
-        let folder = NSTemporaryDirectory() + "screen-plan-" + UUID().uuidString
-        try FileManager.default.createDirectory(
-            atPath: folder,
-            withIntermediateDirectories: true
-        )
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let path = folder + "/labels.h5ad"
-        do {
-            let root = try HDF5File(creating: path).root
-            for (name, count) in [("obs", codes.count), ("var", 2)] {
-                let table = try root.createGroup(name)
-                try table.setAttribute("_index", "_index")
-                try table.setAttribute("column-order", name == "obs" ? ["gene"] : [String]())
-                try table.writeTexts("_index", (0..<count).map { "n\($0)" })
-            }
-            let column = try root.group("obs").createGroup("gene")
-            try column.setAttribute("encoding-type", "categorical")
-            try column.setAttribute("encoding-version", "0.2.0")
-            try column.setAttribute("ordered", false)
-            try column.writeTexts("categories", names)
-            try column.writeNumbers("codes", codes)
-            try root.writeNumbers(
-                "X",
-                [Float](repeating: 1, count: codes.count * 2),
-                shape: [codes.count, 2]
-            )
-        }
-        return try ScreenFile.open(path).labels(column: "gene")
+        labels = try cellLabels([0, 1, -1, 2, 0, 3, -1], ["GATA1", "control", "MYC", "A,B"])
     }
 
     private func plan(
@@ -116,19 +82,19 @@ struct ScreenPlanTests {
 
     @Test("without one clear control the candidates are listed")
     func controls() throws {
-        let two = try Self.labels([0, 1, 2], ["ctrl", "X", "Control"])
+        let two = try cellLabels([0, 1, 2], ["ctrl", "X", "Control"])
         let ambiguous = try #require(
             failure { () throws(RunFailure) in try plan(labels: two) }
         )
         #expect(ambiguous.status == .badInput)
         #expect(ambiguous.description.contains("'ctrl', 'Control'"))
         #expect(ambiguous.description.contains("--control-label"))
-        let nobody = try Self.labels([0, 1], ["X", "Y"])
+        let nobody = try cellLabels([0, 1], ["X", "Y"])
         let none = try #require(
             failure { () throws(RunFailure) in try plan(labels: nobody) }
         )
         #expect(none.status == .badInput && none.description.contains("'X', 'Y'"))
-        let alone = try Self.labels([0, 0], ["ctrl"])
+        let alone = try cellLabels([0, 0], ["ctrl"])
         let nothing = try #require(
             failure { () throws(RunFailure) in try plan(labels: alone) }
         )
