@@ -1,4 +1,5 @@
 internal import CHDF5
+internal import Glibc
 
 /// An open HDF5 file.
 ///
@@ -19,12 +20,34 @@ package struct HDF5File: Sendable {
         case write
     }
 
+    private static let lockAttempts = 20
+    private static let lockPauseMicroseconds: UInt32 = 25_000
+
     /// Opens an existing file.
+    ///
+    /// A lock that goes away within half a second is waited for: a process that is just being
+    /// started holds its parent's files for a moment.
     ///
     /// - Throws: ``HDF5Error/callFailed(operation:file:element:message:)`` with the library's reason.
     package init(opening path: String, access: Access = .read) throws(HDF5Error) {
         self.path = path
-        handle = try HDF5Thread.perform { () throws(HDF5Error) -> HDF5Handle in
+        var attempt = 1
+        while true {
+            do throws(HDF5Error) {
+                handle = try Self.open(path, access)
+                return
+            } catch {
+                guard case .callFailed(_, _, _, let message) = error,
+                    message.contains("unable to lock file"), attempt < Self.lockAttempts
+                else { throw error }
+            }
+            attempt += 1
+            usleep(Self.lockPauseMicroseconds)
+        }
+    }
+
+    private static func open(_ path: String, _ access: Access) throws(HDF5Error) -> HDF5Handle {
+        try HDF5Thread.perform { () throws(HDF5Error) -> HDF5Handle in
             let context = CallContext(operation: "opening", file: path, element: "the file")
             let properties = try HDF5File.accessProperties(context)
             if access == .readWithoutLock {
