@@ -31,6 +31,8 @@ package struct ResourceFetcher {
     private var fetches: [String: Fetch] = [:]
     private var nameOfRequest: [UInt64: (name: String, offset: Int, length: Int)] = [:]
     private var nextRequest: UInt64 = 1
+    /// Requests whose answers are of no use any more.
+    private var abandoned: Set<UInt64> = []
     /// Resources with parts that were not asked for yet, first come first served.
     private var waiting: [String] = []
     private var complete: [String: [UInt8]] = [:]
@@ -55,6 +57,7 @@ package struct ResourceFetcher {
     ///
     /// - Returns: What it led to, and further requests to send.
     package mutating func receive(_ chunk: ResourceChunk) -> (Outcome, [ResourceRequest]) {
+        if abandoned.remove(chunk.request) != nil { return (.incomplete, moreRequests()) }
         guard let request = nameOfRequest.removeValue(forKey: chunk.request),
             request.offset == Int(clamping: chunk.offset),
             request.length == chunk.payload.readableBytes,
@@ -83,8 +86,12 @@ package struct ResourceFetcher {
     ///
     /// - Returns: The resource's name, nil when the request is not known, and further requests.
     package mutating func missing(_ request: UInt64) -> (String?, [ResourceRequest]) {
+        abandoned.remove(request)
         guard let name = nameOfRequest.removeValue(forKey: request)?.name else { return (nil, []) }
         fetches[name] = nil
+        // Parts of it that still come belong to nothing: a new fetch asks for all parts anew.
+        abandoned.formUnion(nameOfRequest.filter { $0.value.name == name }.keys)
+        nameOfRequest = nameOfRequest.filter { $0.value.name != name }
         return (name, moreRequests())
     }
 

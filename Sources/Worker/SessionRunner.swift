@@ -193,7 +193,8 @@ final class SessionRunner {
         for request in requests { send(.fetch(request)) }
         switch outcome {
         case .incomplete: break
-        case .unexpected: log.debug("a chunk nobody asked for", metadata: [:])
+        case .unexpected:
+            exit = .lost("the coordinator sent a chunk that was not asked for")
         case .damaged(let name): tell(.resourceDamaged(name))
         case .complete(let name):
             if !prepareContext() { return }

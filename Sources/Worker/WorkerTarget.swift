@@ -29,7 +29,11 @@ package enum WorkerTarget: Equatable, Sendable {
                 host = text[..<colon]
                 port = Int(number)
             }
-            if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+            if host.hasPrefix("["), host.hasSuffix("]") {
+                host = host.dropFirst().dropLast()
+            } else if host.contains(":") {
+                return nil
+            }
             guard !host.isEmpty else { return nil }
             self = .address(host: String(host), port: port)
         }

@@ -168,6 +168,7 @@ package enum ListArgument {
             }
             expanded += String(decoding: data, as: UTF8.self)
                 .split(whereSeparator: \.isNewline).map(String.init)
+                .filter { !$0.allSatisfy(\.isWhitespace) }
         }
         return expanded
     }

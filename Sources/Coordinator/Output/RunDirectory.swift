@@ -62,7 +62,9 @@ package struct RunDirectory {
         }
         guard errno == EEXIST else { throw PlainFile.failure("create", path) }
         let content = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        guard content.isEmpty || content.contains("run.json") || content.contains("owner.json")
+        guard
+            content.isEmpty
+                || content.contains(where: { $0 == "run.json" || $0.hasPrefix("owner.json") })
         else {
             throw RunFailure(
                 .cannotCreate,
