@@ -1,7 +1,7 @@
 import Foundation
 import Statistics
 
-/// The formulas of METHODS 6.2 to 6.6 evaluated cell by cell with the system's functions.
+/// The formulas of docs/numbers.md, E1 to E5 evaluated cell by cell with the system's functions.
 ///
 /// No closed forms, no sorting, no sharing of code with what is tested.
 enum DirectFormulas {
@@ -74,7 +74,7 @@ enum DirectFormulas {
         return sums
     }
 
-    /// The moment estimate of dispersion over all cells of a screen (METHODS 6.4).
+    /// The moment estimate of dispersion over all cells of a screen (docs/numbers.md, E3).
     static func globalDispersion(
         normalizedMean: Double,
         sizeFactors: [Double],

@@ -22,7 +22,7 @@ struct ControlFitTests {
         var change = Double.infinity
     }
 
-    /// The fit of METHODS 6.3 with every cell visited in every iteration.
+    /// The fit of docs/numbers.md, E2 with every cell visited in every iteration.
     private func direct(_ gene: SampleGene, minimum: Double, iterations: Int) -> Fitted {
         let cells = Double(gene.counts.count)
         let meanCount = gene.counts.reduce(0.0) { $0 + Double($1) } / cells

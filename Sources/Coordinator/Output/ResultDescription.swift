@@ -15,7 +15,7 @@ struct ResultDescription {
     let sizeFactors: [Double]
     let fingerprint: String
 
-    /// The layout to create the file with (METHODS 2.4, with provenance added).
+    /// The layout to create the file with, with provenance added.
     var layout: ResultLayout {
         ResultLayout(
             perturbationColumn: options.perturbationColumn,

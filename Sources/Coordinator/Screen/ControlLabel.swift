@@ -1,4 +1,4 @@
-/// Finds the control label of a screen when the user names none (METHODS 1.7).
+/// Finds the control label of a screen when the user names none.
 package enum ControlLabel {
     private static let exact: Set<String> = [
         "ctrl", "control", "nontarget", "non-target", "non_target",

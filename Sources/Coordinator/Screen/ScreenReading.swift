@@ -170,7 +170,7 @@ enum GeneNames {
             }
     )
 
-    /// Whether more than half of the names begin like database identifiers (METHODS 1.6).
+    /// Whether more than half of the names begin like database identifiers.
     static func lookLikeIdentifiers(_ names: [String]) -> Bool {
         let count = names.count { prefixes.contains(String($0.uppercased().prefix(3))) }
         return 2 * count > names.count

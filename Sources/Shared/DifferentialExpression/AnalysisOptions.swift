@@ -72,7 +72,7 @@ package struct AnalysisOptions: Equatable, Sendable, Codable {
     }
 }
 
-/// Thresholds below which a gene is not tested in a perturbation (METHODS 1.10).
+/// Thresholds below which a gene is not tested in a perturbation (docs/numbers.md, E7).
 package struct ExpressionFilter: Equatable, Sendable, Codable {
     /// Smallest number of expressing cells in control and perturbation together.
     package var minimumCellsExpressed = 0

@@ -9,7 +9,7 @@ package struct PerturbationRow: Sendable {
     package let bytes: [UInt8]
 }
 
-/// Fits one perturbation at a time against a frozen control (METHODS 6.6).
+/// Fits one perturbation at a time against a frozen control (docs/numbers.md, E5).
 package struct FrozenAnalysis: Sendable {
     private let cache: ControlCache
     private let options: AnalysisOptions
@@ -112,7 +112,7 @@ package struct FrozenAnalysis: Sendable {
         }
     }
 
-    /// Assembles the layers: test, adjustment, units, masks (METHODS 6.9 to 6.11).
+    /// Assembles the layers: test, adjustment, units, masks (docs/numbers.md, E6).
     private func row(
         _ perturbation: UInt32,
         _ tested: [Int],

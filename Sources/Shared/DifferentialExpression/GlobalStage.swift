@@ -73,7 +73,7 @@ package struct GlobalStage {
         return GlobalResult(cache: cache, sizeFactors: sizeFactors)
     }
 
-    /// Estimates the dispersion of every gene over all labelled cells (METHODS 6.4).
+    /// Estimates the dispersion of every gene over all labelled cells (docs/numbers.md, E3).
     ///
     /// - Parameter sizeFactors: Size factors by file row, as ``run(userSizeFactors:)`` gives them.
     /// - Returns: The estimates and what they were made from.

@@ -42,7 +42,7 @@ package struct RowSchema: Sendable, Equatable {
         pairLayers.reduce(0) { $0 + $1.type.byteCount * geneCount }
     }
 
-    /// Rows of the negative binomial GLM (METHODS 2.4).
+    /// Rows of the negative binomial GLM.
     package static let nbGLM = RowSchema(
         version: 1,
         layers: [

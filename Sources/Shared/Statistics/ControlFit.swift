@@ -1,6 +1,6 @@
 /// Fits intercept and dispersion of one gene to the control cells, one iteration at a time.
 ///
-/// Intercept only, log link, dispersion by the method of moments (METHODS 6.3). All genes of a run
+/// Intercept only, log link, dispersion by the method of moments (docs/numbers.md, E2). All genes of a run
 /// stop together, so the caller decides after each step whether its result is the last one. A step
 /// leaves its outcome pending: the next step commits it, or ``finish(stoppedByTolerance:)`` does.
 package struct ControlFit: Sendable {

@@ -1,4 +1,4 @@
-/// The trend of dispersion over mean expression, f(x) = a0 + a1/x (METHODS 6.8.3).
+/// The trend of dispersion over mean expression, f(x) = a0 + a1/x (docs/numbers.md, E4).
 ///
 /// A gamma model with identity link: the coefficients minimise the mean of d/f + ln f, outliers are
 /// set aside and the fit repeated (Anders & Huber 2010; Love, Huber & Anders 2014, methods). The

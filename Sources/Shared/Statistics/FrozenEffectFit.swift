@@ -1,6 +1,6 @@
 /// Fits the perturbation effect of one gene while intercept and dispersion stay frozen.
 ///
-/// Iteratively reweighted least squares for β1 with a ridge of 1e-6 (METHODS 6.6). All genes of a
+/// Iteratively reweighted least squares for β1 with a ridge of 1e-6 (docs/numbers.md, E5). All genes of a
 /// perturbation stop together, when the slowest has converged: genes are run to their own flag
 /// first and carried on to the common last iteration afterwards, which gives the same bits as
 /// running them side by side.

@@ -1,7 +1,7 @@
 /// The method-of-moments dispersion of one gene over all cells of a screen.
 ///
 /// With M the mean of Y/s, μ_i = clip(M·mean(s)·s_i) and D_i = ((Y_i - μ_i)² - Y_i)/max(μ_i², 1e-10)
-/// the dispersion is ΣD/(N-1) (METHODS 6.4). The factor mean(s) is the published package's; it is
+/// the dispersion is ΣD/(N-1) (docs/numbers.md, E3). The factor mean(s) is the published package's; it is
 /// kept so that the numbers agree. A zero count adds 1 wherever μ_i ≥ 1e-5, so that two sums over
 /// the nonzeros give the whole sum; genes so rare that a floor binds are summed cell by cell.
 package struct GlobalDispersion: Sendable {

@@ -1,4 +1,4 @@
-/// Median-of-ratios size factors from nonzero counts (METHODS 5.1; after Anders & Huber 2010).
+/// Median-of-ratios size factors from nonzero counts (docs/numbers.md, E8; after Anders & Huber 2010).
 package enum SizeFactors {
     /// Geometric means of each gene's nonzero counts.
     ///

@@ -3,7 +3,7 @@ package enum WaldTest {
     /// The standard error of the effect, natural log scale.
     ///
     /// With M = [[Wc+Wk, Wk], [Wk, Wk]] and H = (M + r·I)⁻¹ the variance is the lower right element
-    /// of H M H, the "sandwich" of METHODS 6.9 whose meat is the expected information.
+    /// of H M H, the "sandwich" of docs/numbers.md, E6 whose meat is the expected information.
     ///
     /// - Parameters:
     ///   - controlWeight: Wc, Σ of the weights over control cells.

@@ -18,7 +18,7 @@ package struct GeneCounts {
 
 /// Sums over one group of cells of the working quantities of a negative binomial fit.
 ///
-/// With predictor h = b + o, floor m and dispersion α (METHODS 6.2; McCullagh & Nelder 1989, §2.5):
+/// With predictor h = b + o, floor m and dispersion α (docs/numbers.md, E1; McCullagh & Nelder 1989, §2.5):
 /// η = clip(h, ln m, 20), μ = max(exp η, m), W = μ²/max(μ + αμ², m),
 /// z = η + (Y - μ)/μ - o and D = ((Y - μ)² - Y)/max(μ², m).
 /// Because μ ≥ m, W is μ/(1 + αμ); where no clamp binds, η - o is b itself.
@@ -38,7 +38,7 @@ package struct MeanFloor: Sendable {
     /// ln m; -infinity for m = 0.
     package let logMinimum: Double
 
-    /// The ceiling of the linear predictor (METHODS 6.2).
+    /// The ceiling of the linear predictor (docs/numbers.md, E1).
     static let predictorCeiling = 20.0
     /// exp of ``predictorCeiling``.
     static let meanCeiling = RealFunctions.exp(predictorCeiling)
