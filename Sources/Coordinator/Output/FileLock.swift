@@ -23,7 +23,7 @@ final class FileLock: Sendable {
         // File systems without locks are left to the owner's record.
         guard fcntl(descriptor, Self.setLock, &request) != 0, errno == EAGAIN || errno == EACCES
         else { return }
-        close(descriptor)
+        // The descriptor is closed by deinit, which runs for a failed init too.
         throw RunFailure(
             .cannotCreate,
             "\(owner) belongs to a run that is going on; wait for it, stop it, or choose another "
