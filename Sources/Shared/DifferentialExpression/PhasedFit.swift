@@ -60,6 +60,12 @@ package protocol PhasedAnalysis: Sendable {
     /// The fit of one perturbation.
     associatedtype Fit: PhasedFit
 
+    /// About the bytes that a prepared tile takes.
+    static func tileBytes(nonzeros: Int, genes: Int) -> Int
+
+    /// About the bytes that a fit takes beside its cells.
+    static func fitBytes(genes: Int) -> Int
+
     /// Prepares the control values of some genes for all fits of the process.
     ///
     /// - Parameters:
