@@ -39,8 +39,8 @@ struct RowTests {
                     } / Double(cells.count)
                 let isTested = options.filter.admits(
                     control: .init(
-                        expressing: Int(run.cache.controlExpressing[gene]),
-                        mean: run.cache.controlMean[gene],
+                        expressing: Int(run.cache[.controlExpressing][gene]),
+                        mean: run.cache[.controlMean][gene],
                         cells: 150
                     ),
                     perturbed: .init(
@@ -126,8 +126,8 @@ struct RowTests {
             #expect(run.sizeFactors.allSatisfy { $0.isFinite && $0 > 0 })
             #expect(run.sizeFactors[emptyControl] == run.sizeFactors[emptyPerturbed])
             expectMissing(true, run, gene: 4, group: 1)
-            #expect(run.cache.controlExpressing[4] == 0 && run.cache.controlExpressing[20] == 0)
-            #expect(run.cache.dispersion.allSatisfy { $0.isFinite && $0 > 0 })
+            #expect(run.cache[.controlExpressing][4] == 0 && run.cache[.controlExpressing][20] == 0)
+            #expect(run.cache[.dispersion].allSatisfy { $0.isFinite && $0 > 0 })
             #expect(run.layer("pts", 1)[25] == 0)
             let others = (0..<30).filter { ![4, 20, 25].contains($0) }
             let p = run.layer("pvalue", 1)
@@ -166,7 +166,7 @@ struct RowTests {
                 binary.layer("pvalue", 1)[gene]
                     == NormalDistribution.twoSidedPValue(z: effect / error)
             )
-            #expect(binary.layer("intercept", 1)[gene] == binary.cache.intercept[gene])
+            #expect(binary.layer("intercept", 1)[gene] == binary.cache[.intercept][gene])
         }
         for (run, method) in [
             (binary, MultipleTesting.Method.benjaminiHochberg), (natural, .bonferroni),
@@ -191,7 +191,7 @@ struct RowTests {
                 #expect((a.isNaN && b.isNaN) || (a - b).magnitude <= 1e-7 * (1 + a.magnitude))
             }
         }
-        #expect(one.cache.intercept == other.cache.intercept.reversed())
+        #expect(one.cache[.intercept] == other.cache[.intercept].reversed())
         #expect(one.sizeFactors == other.sizeFactors)
     }
 }

@@ -73,7 +73,7 @@ struct LayerComparison {
             testCase.options["size-factors"] != nil || testCase.input == "screen_int64.h5ad"
         bounds = isSame ? .sameSizeFactors : .ownSizeFactors
         let hasFloor = try golden.options(of: testCase).minimumMean > 0
-        isSilent = run.cache.controlExpressing.map { $0 == 0 && !hasFloor }
+        isSilent = run.cache[.controlExpressing].map { $0 == 0 && !hasFloor }
     }
 
     /// Compares one layer of the result in all rows.
@@ -160,15 +160,15 @@ struct LayerComparison {
     private func stageValues(_ name: String) throws -> [Double] {
         let cache = run.cache
         return switch name {
-        case "control_intercept": cache.intercept
-        case "control_dispersion": cache.controlDispersion
-        case "control_weight": cache.controlWeight
-        case "control_mean": cache.controlMean
-        case "control_expressing": cache.controlExpressing.map { Double($0) }
+        case "control_intercept": cache[.intercept]
+        case "control_dispersion": cache[.controlDispersion]
+        case "control_weight": cache[.controlWeight]
+        case "control_mean": cache[.controlMean]
+        case "control_expressing": cache[.controlExpressing]
         case "mean": run.dispersions.means
         case "dispersion_moments": run.dispersions.own
-        case "dispersion": cache.dispersion
-        case "dispersion_trend": cache.dispersionTrend
+        case "dispersion": cache[.dispersion]
+        case "dispersion_trend": cache[.dispersionTrend]
         default: throw GoldenError.missing(name)
         }
     }

@@ -76,8 +76,8 @@ struct ScreenRun {
     /// A layer that holds one value per gene, the same in every row.
     func geneLayer(_ name: String) throws -> [Double] {
         switch name {
-        case "dispersion", "dispersion_raw": cache.dispersion
-        case "dispersion_trend": cache.dispersionTrend
+        case "dispersion", "dispersion_raw": cache[.dispersion]
+        case "dispersion_trend": cache[.dispersionTrend]
         case "pts_rest": (0..<cache.geneCount).map { Double(cache.controlShare($0)) }
         default: throw GoldenError.missing(name)
         }

@@ -112,15 +112,15 @@ struct RunTermsTests {
         }
         func cache(genes: Int) -> [UInt8] {
             let values = [Double](repeating: 0.5, count: genes)
-            var cache = ControlCache()
+            var cache = ControlCache(geneCount: genes)
             cache.controlCells = 9
-            cache.intercept = values
-            cache.controlDispersion = values
-            cache.controlWeight = values
-            cache.controlMean = values
-            cache.dispersion = values
-            cache.dispersionTrend = values
-            cache.controlExpressing = [UInt32](repeating: 4, count: genes)
+            cache[.intercept] = values
+            cache[.controlDispersion] = values
+            cache[.controlWeight] = values
+            cache[.controlMean] = values
+            cache[.dispersion] = values
+            cache[.dispersionTrend] = values
+            cache[.controlExpressing] = [Double](repeating: 4, count: genes)
             return cache.encoded()
         }
         let factors = [UInt8](repeating: 0, count: 24)

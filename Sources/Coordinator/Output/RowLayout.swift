@@ -83,8 +83,8 @@ struct RowLayout {
     private func geneValues(_ layer: String, _ cache: ControlCache) -> [UInt8] {
         var bytes: [UInt8] = []
         switch layer {
-        case "dispersion", "dispersion_raw": bytes.append(littleEndian: cache.dispersion)
-        case "dispersion_trend": bytes.append(littleEndian: cache.dispersionTrend)
+        case "dispersion", "dispersion_raw": bytes.append(littleEndian: cache[.dispersion])
+        case "dispersion_trend": bytes.append(littleEndian: cache[.dispersionTrend])
         case "pts_rest":
             bytes.append(littleEndian: (0..<cache.geneCount).map { cache.controlShare($0) })
         default: preconditionFailure("the schema names a gene layer without values: \(layer)")

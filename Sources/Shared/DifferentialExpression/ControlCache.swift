@@ -3,41 +3,68 @@ import Statistics
 
 /// Everything a worker needs to know of the whole screen, frozen before the first fit.
 ///
-/// All arrays have shape `[genes]`.
+/// A method freezes the quantities it needs and no others; each is one number per gene.
 package struct ControlCache: Sendable, Equatable {
+    /// What can be frozen of a gene.
+    ///
+    /// Raw values are part of the encoding and never change.
+    package enum Quantity: UInt32, Sendable, CaseIterable {
+        /// β0, natural log of the mean at size factor 1.
+        case intercept = 1
+        /// Dispersion in the control cells alone.
+        case controlDispersion = 2
+        /// Σ W over the control cells at the fitted values.
+        case controlWeight = 3
+        /// Mean of the control cells, in the method's own definition.
+        case controlMean = 4
+        /// Dispersion used in every test of the gene.
+        case dispersion = 5
+        /// Trend of dispersion at the gene's mean over all cells.
+        case dispersionTrend = 6
+        /// Control cells with a nonzero value.
+        case controlExpressing = 7
+        /// Variance of the control cells (n - 1 in the denominator).
+        case controlVariance = 8
+        /// Σ Y over the control cells.
+        case controlCountSum = 9
+    }
+
+    /// Number of genes.
+    package let geneCount: Int
     /// Number of control cells.
     package var controlCells = 0
     /// Median offset of the control cells, natural log.
     package var controlMedianOffset = 0.0
-    /// β0 of each gene, natural log of the mean at size factor 1.
-    package var intercept: [Double] = []
-    /// Dispersion of each gene in the control cells alone.
-    package var controlDispersion: [Double] = []
-    /// Σ W of each gene over the control cells at the fitted values.
-    package var controlWeight: [Double] = []
-    /// Mean of count over size factor in the control cells.
-    package var controlMean: [Double] = []
-    /// Control cells with a nonzero count.
-    package var controlExpressing: [UInt32] = []
-    /// Dispersion used in every test of the gene.
-    package var dispersion: [Double] = []
-    /// Trend of dispersion at the gene's mean over all cells.
-    package var dispersionTrend: [Double] = []
+    private var values: [Quantity: [Double]] = [:]
 
     /// An empty cache.
-    package init() {}
+    package init(geneCount: Int) { self.geneCount = geneCount }
 
-    /// Number of genes.
-    package var geneCount: Int { intercept.count }
+    /// The frozen values of a quantity; shape `[genes]`, empty when the method does not freeze it.
+    package subscript(quantity: Quantity) -> [Double] {
+        get { values[quantity] ?? [] }
+        set {
+            precondition(newValue.count == geneCount, "one value for each gene")
+            values[quantity] = newValue
+        }
+    }
+
+    /// Quantities that are frozen, in a fixed order.
+    package var quantities: [Quantity] { Quantity.allCases.filter { values[$0] != nil } }
+
+    /// β0 of each gene, natural log of the mean at size factor 1.
+    package var intercept: [Double] { self[.intercept] }
+    /// Dispersion used in every test of the gene.
+    package var dispersion: [Double] { self[.dispersion] }
 
     /// Share of control cells that express the gene, rounded to single precision.
     package func controlShare(_ gene: Int) -> Float {
-        Float(Double(controlExpressing[gene]) / Double(controlCells))
+        Float(self[.controlExpressing][gene] / Double(controlCells))
     }
 
     /// Whether the fitted mean of a control cell of median depth lies at the floor.
     package func isFloored(_ gene: Int, minimumMean: Double) -> Bool {
-        guard minimumMean > 0 else { return false }
+        guard minimumMean > 0, let intercept = values[.intercept] else { return false }
         return intercept[gene] + controlMedianOffset < RealFunctions.log(minimumMean)
     }
 }
@@ -59,25 +86,28 @@ package enum ControlCacheError: Error, Equatable, Sendable, CustomStringConverti
 }
 
 extension ControlCache {
-    private static let magic: UInt64 = 0x3143_4343_5058_5952  // "RYXPCCC1" little-endian
-    private static let headerBytes = 8 + 8 + 8 + 8
+    private static let magic: UInt64 = 0x3243_4343_5058_5952  // "RYXPCCC2" little-endian
+    private static let headerBytes = 8 + 8 + 8 + 8 + 8
 
-    /// The cache as bytes: magic, genes, control cells, median offset, arrays, digest of it all.
+    /// The cache as bytes: magic, genes, control cells, median offset, number of quantities, then
+    /// each quantity as its number and its values, and a digest of it all.
     ///
-    /// Little-endian throughout.
+    /// Little-endian throughout, eight bytes a number.
     package func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(Self.headerBytes + geneCount * 52 + Digest128.byteCount)
+        let quantities = quantities
+        bytes.reserveCapacity(
+            Self.headerBytes + quantities.count * 8 * (geneCount + 1) + Digest128.byteCount
+        )
         bytes.append(littleEndian: Self.magic)
         bytes.append(littleEndian: UInt64(geneCount))
         bytes.append(littleEndian: UInt64(controlCells))
         bytes.append(littleEndian: controlMedianOffset.bitPattern)
-        for array in [
-            intercept, controlDispersion, controlWeight, controlMean, dispersion, dispersionTrend,
-        ] {
-            for value in array { bytes.append(littleEndian: value.bitPattern) }
+        bytes.append(littleEndian: UInt64(quantities.count))
+        for quantity in quantities {
+            bytes.append(littleEndian: UInt64(quantity.rawValue))
+            bytes.append(littleEndian: self[quantity])
         }
-        for value in controlExpressing { bytes.append(littleEndian: value) }
         bytes += bytes.withUnsafeBytes { Digest128(of: $0) }.bytes
         return bytes
     }
@@ -101,17 +131,20 @@ extension ControlCache {
         guard reader.next(UInt64.self) == Self.magic else { throw .malformed("unknown magic") }
         let genes = Int(truncatingIfNeeded: reader.next(UInt64.self))
         let cells = Int(truncatingIfNeeded: reader.next(UInt64.self))
-        guard genes >= 0, cells >= 0, genes <= content / 52,
-            Self.headerBytes + genes * 52 == content
+        let median = Double(bitPattern: reader.next(UInt64.self))
+        let count = Int(truncatingIfNeeded: reader.next(UInt64.self))
+        guard genes >= 0, cells >= 0, (0...Quantity.allCases.count).contains(count),
+            genes <= content / 8, Self.headerBytes + count * 8 * (genes + 1) == content
         else { throw .malformed("\(content) bytes for \(genes) genes") }
+        self.init(geneCount: genes)
         controlCells = cells
-        controlMedianOffset = Double(bitPattern: reader.next(UInt64.self))
-        intercept = reader.doubles(genes)
-        controlDispersion = reader.doubles(genes)
-        controlWeight = reader.doubles(genes)
-        controlMean = reader.doubles(genes)
-        dispersion = reader.doubles(genes)
-        dispersionTrend = reader.doubles(genes)
-        controlExpressing = (0..<genes).map { _ in reader.next(UInt32.self) }
+        controlMedianOffset = median
+        for _ in 0..<count {
+            let number = reader.next(UInt64.self)
+            guard let quantity = UInt32(exactly: number).flatMap(Quantity.init),
+                values[quantity] == nil
+            else { throw .malformed("unknown or repeated quantity \(number)") }
+            values[quantity] = reader.doubles(genes)
+        }
     }
 }

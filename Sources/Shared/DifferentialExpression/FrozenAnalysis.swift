@@ -11,13 +11,25 @@ package struct PerturbationRow: Sendable {
 
 /// Fits one perturbation at a time against a frozen control (docs/numbers.md, E5).
 package struct FrozenAnalysis: Sendable {
-    private let cache: ControlCache
+    private let geneCount: Int
+    private let controlCells: Int
+    private let intercept: [Double]
+    private let dispersion: [Double]
+    private let controlWeight: [Double]
+    private let controlMean: [Double]
+    private let controlExpressing: [Double]
     private let options: AnalysisOptions
     private let floor: MeanFloor
 
     /// Prepares fits with one cache and one set of options.
     package init(cache: ControlCache, options: AnalysisOptions) {
-        self.cache = cache
+        geneCount = cache.geneCount
+        controlCells = cache.controlCells
+        intercept = cache[.intercept]
+        dispersion = cache[.dispersion]
+        controlWeight = cache[.controlWeight]
+        controlMean = cache[.controlMean]
+        controlExpressing = cache[.controlExpressing]
         self.options = options
         floor = MeanFloor(minimum: options.minimumMean)
     }
@@ -35,7 +47,7 @@ package struct FrozenAnalysis: Sendable {
         sizeFactors: [Double]
     ) -> PerturbationRow {
         let group = GroupOffsets(sizeFactors: sizeFactors)
-        let counts = Self.byGene(segments, group: group, geneCount: cache.geneCount)
+        let counts = Self.byGene(segments, group: group, geneCount: geneCount)
         let tested = testedGenes(counts, group)
         var fits = [FrozenEffectFit](repeating: FrozenEffectFit(), count: tested.count)
         var lastIteration = 0
@@ -57,8 +69,8 @@ package struct FrozenAnalysis: Sendable {
 
     private func model(_ gene: Int) -> FrozenModel {
         FrozenModel(
-            intercept: cache.intercept[gene],
-            dispersion: cache.dispersion[gene],
+            intercept: intercept[gene],
+            dispersion: dispersion[gene],
             floor: floor,
             tolerance: options.tolerance,
             maximumIterations: options.maximumIterations
@@ -87,7 +99,7 @@ package struct FrozenAnalysis: Sendable {
 
     /// Genes that pass the low-expression filter, ascending.
     private func testedGenes(_ counts: GeneMajorCounts, _ group: GroupOffsets) -> [Int] {
-        (0..<cache.geneCount).filter { gene in
+        (0..<geneCount).filter { gene in
             let scaled = counts.withGene(gene) { nonzeros in
                 var sum = 0.0
                 for index in 0..<nonzeros.counts.count {
@@ -99,9 +111,9 @@ package struct FrozenAnalysis: Sendable {
             }
             return options.filter.admits(
                 control: .init(
-                    expressing: Int(cache.controlExpressing[gene]),
-                    mean: cache.controlMean[gene],
-                    cells: cache.controlCells
+                    expressing: Int(controlExpressing[gene]),
+                    mean: controlMean[gene],
+                    cells: controlCells
                 ),
                 perturbed: .init(
                     expressing: counts.expressingCells(gene),
@@ -120,11 +132,11 @@ package struct FrozenAnalysis: Sendable {
         _ counts: GeneMajorCounts,
         _ group: GroupOffsets
     ) -> PerturbationRow {
-        var layers = RowLayers(geneCount: cache.geneCount)
-        for gene in 0..<cache.geneCount {
+        var layers = RowLayers(geneCount: geneCount)
+        for gene in 0..<geneCount {
             let expressing = counts.expressingCells(gene)
             let enough =
-                expressing + Int(cache.controlExpressing[gene])
+                expressing + Int(controlExpressing[gene])
                 >= options.filter.minimumCellsExpressed
             layers.share[gene] = enough ? Float(Double(expressing) / Double(group.count)) : 0
         }
@@ -134,7 +146,7 @@ package struct FrozenAnalysis: Sendable {
             // Iterations count those that ended without convergence, as the published package's do.
             layers.iterations[gene] = Float(fit.convergedAt.map { $0 - 1 } ?? fit.iterations)
             let error = WaldTest.standardError(
-                controlWeight: cache.controlWeight[gene],
+                controlWeight: controlWeight[gene],
                 groupWeight: fit.weight
             )
             guard fit.convergedAt != nil, fit.effect.isFinite, error.isFinite, error > 0 else {
@@ -142,7 +154,7 @@ package struct FrozenAnalysis: Sendable {
             }
             layers.effect[gene] = fit.effect
             layers.standardError[gene] = error
-            layers.intercept[gene] = cache.intercept[gene]
+            layers.intercept[gene] = intercept[gene]
             layers.zScore[gene] = fit.effect / error
             layers.pValue[gene] = NormalDistribution.twoSidedPValue(z: fit.effect / error)
         }
@@ -180,28 +192,21 @@ private struct RowLayers {
     func encoded(options: AnalysisOptions) -> [UInt8] {
         let unit = options.foldChangeBase == .log2 ? RealFunctions.log(2) : 1
         let foldChange = effect.map { $0 / unit }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(RowSchema.nbGLM.rowByteCount(geneCount: effect.count))
-        for layer in RowSchema.nbGLM.pairLayers {
-            switch layer.name {
-            case "X", "logfoldchanges", "logfoldchange_raw":
-                bytes.append(littleEndian: foldChange)
-            case "z_score": bytes.append(littleEndian: zScore)
-            case "pvalue": bytes.append(littleEndian: pValue)
-            case "pvalue_adj":
-                bytes.append(
-                    littleEndian: MultipleTesting.adjust(pValue, by: options.correction)
-                )
-            case "logfoldchange_raw_ln": bytes.append(littleEndian: effect)
-            case "intercept": bytes.append(littleEndian: intercept)
-            case "standard_error": bytes.append(littleEndian: standardError.map { $0 / unit })
-            case "standard_error_ln": bytes.append(littleEndian: standardError)
-            case "converged": bytes.append(littleEndian: converged)
-            case "iterations": bytes.append(littleEndian: iterations)
-            case "pts": bytes.append(littleEndian: share)
-            default: preconditionFailure("the schema names a layer without values: \(layer.name)")
+        return RowSchema.nbGLM.encoded(geneCount: effect.count) { layer in
+            switch layer {
+            case "X", "logfoldchanges", "logfoldchange_raw": .doubles(foldChange)
+            case "z_score": .doubles(zScore)
+            case "pvalue": .doubles(pValue)
+            case "pvalue_adj": .doubles(MultipleTesting.adjust(pValue, by: options.correction))
+            case "logfoldchange_raw_ln": .doubles(effect)
+            case "intercept": .doubles(intercept)
+            case "standard_error": .doubles(standardError.map { $0 / unit })
+            case "standard_error_ln": .doubles(standardError)
+            case "converged": .singles(converged)
+            case "iterations": .singles(iterations)
+            case "pts": .singles(share)
+            default: preconditionFailure("the schema names a layer without values: \(layer)")
             }
         }
-        return bytes
     }
 }

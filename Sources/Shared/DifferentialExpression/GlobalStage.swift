@@ -66,9 +66,9 @@ package struct GlobalStage {
     package func run(userSizeFactors: [Double]?) throws(CountBlockError) -> GlobalResult {
         let sizeFactors = try sizeFactors(userSizeFactors)
         let dispersions = try dispersions(sizeFactors: sizeFactors)
-        var cache = ControlCache()
-        cache.dispersion = dispersions.combined
-        cache.dispersionTrend = dispersions.trend
+        var cache = ControlCache(geneCount: screen.geneCount)
+        cache[.dispersion] = dispersions.combined
+        cache[.dispersionTrend] = dispersions.trend
         try fitControl(into: &cache, sizeFactors)
         return GlobalResult(cache: cache, sizeFactors: sizeFactors)
     }
@@ -106,8 +106,8 @@ package struct GlobalStage {
         let sums = try scaledSums(of: [screen.controlGroup], sizeFactors)
         cache.controlCells = control.count
         cache.controlMedianOffset = control.medianOffset
-        cache.controlExpressing = sums.detections.map { UInt32($0) }
-        cache.controlMean = sums.scaled.map { $0 / Double(control.count) }
+        cache[.controlExpressing] = sums.detections
+        cache[.controlMean] = sums.scaled.map { $0 / Double(control.count) }
         let stage = ControlStage(
             screen: screen,
             options: options,
@@ -119,9 +119,9 @@ package struct GlobalStage {
             detections: sums.detections.map { Int($0) },
             countSums: sums.counts
         )
-        cache.intercept = fitted.intercept
-        cache.controlDispersion = fitted.dispersion
-        cache.controlWeight = fitted.weight
+        cache[.intercept] = fitted.intercept
+        cache[.controlDispersion] = fitted.dispersion
+        cache[.controlWeight] = fitted.weight
     }
 
     // MARK: - Size factors

@@ -42,30 +42,6 @@ package struct RowSchema: Sendable, Equatable {
         pairLayers.reduce(0) { $0 + $1.type.byteCount * geneCount }
     }
 
-    /// Rows of the negative binomial GLM.
-    package static let nbGLM = RowSchema(
-        version: 1,
-        layers: [
-            Layer(name: "X", type: .float64, scope: .perPair),
-            Layer(name: "z_score", type: .float64, scope: .perPair),
-            Layer(name: "pvalue", type: .float64, scope: .perPair),
-            Layer(name: "pvalue_adj", type: .float64, scope: .perPair),
-            Layer(name: "logfoldchanges", type: .float64, scope: .perPair),
-            Layer(name: "logfoldchange_raw", type: .float64, scope: .perPair),
-            Layer(name: "logfoldchange_raw_ln", type: .float64, scope: .perPair),
-            Layer(name: "intercept", type: .float64, scope: .perPair),
-            Layer(name: "standard_error", type: .float64, scope: .perPair),
-            Layer(name: "standard_error_ln", type: .float64, scope: .perPair),
-            Layer(name: "dispersion", type: .float64, scope: .perGene),
-            Layer(name: "dispersion_raw", type: .float64, scope: .perGene),
-            Layer(name: "dispersion_trend", type: .float64, scope: .perGene),
-            Layer(name: "converged", type: .float32, scope: .perPair),
-            Layer(name: "iterations", type: .float32, scope: .perPair),
-            Layer(name: "pts", type: .float32, scope: .perPair),
-            Layer(name: "pts_rest", type: .float32, scope: .perGene),
-        ]
-    )
-
     /// Position of a per-pair layer within a row's bytes.
     ///
     /// - Returns: Byte range, or nil when the row has no such layer.
@@ -77,5 +53,34 @@ package struct RowSchema: Sendable, Equatable {
             offset = end
         }
         return nil
+    }
+
+    /// The values of one layer of a row, by gene.
+    package enum Values {
+        /// For a layer of doubles.
+        case doubles([Double])
+        /// For a layer of singles.
+        case singles([Float])
+    }
+
+    /// The bytes of a row: its per-pair layers in order, little-endian.
+    ///
+    /// - Parameters:
+    ///   - geneCount: Values of each layer.
+    ///   - values: Gives the values of the layer with a name; their type must be the layer's.
+    /// - Returns: As many bytes as ``rowByteCount(geneCount:)`` says.
+    package func encoded(geneCount: Int, _ values: (String) -> Values) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(rowByteCount(geneCount: geneCount))
+        for layer in pairLayers {
+            switch (values(layer.name), layer.type) {
+            case (.doubles(let values), .float64) where values.count == geneCount:
+                bytes.append(littleEndian: values)
+            case (.singles(let values), .float32) where values.count == geneCount:
+                bytes.append(littleEndian: values)
+            default: preconditionFailure("layer \(layer.name) was given other values")
+            }
+        }
+        return bytes
     }
 }

@@ -105,16 +105,16 @@ struct RunDirectoryTests {
     // MARK: - Frozen state
 
     private var global: GlobalResult {
-        var cache = ControlCache()
+        var cache = ControlCache(geneCount: 3)
         cache.controlCells = 11
         cache.controlMedianOffset = -0.25
-        cache.intercept = [1, -2, 0.5]
-        cache.controlDispersion = [0.1, 0.2, 0.3]
-        cache.controlWeight = [4, 5, 6]
-        cache.controlMean = [0.01, 2, 30]
-        cache.controlExpressing = [0, 5, 11]
-        cache.dispersion = [0.4, 0.5, .leastNonzeroMagnitude]
-        cache.dispersionTrend = [0.6, 0.7, 0.8]
+        cache[.intercept] = [1, -2, 0.5]
+        cache[.controlDispersion] = [0.1, 0.2, 0.3]
+        cache[.controlWeight] = [4, 5, 6]
+        cache[.controlMean] = [0.01, 2, 30]
+        cache[.controlExpressing] = [0, 5, 11]
+        cache[.dispersion] = [0.4, 0.5, .leastNonzeroMagnitude]
+        cache[.dispersionTrend] = [0.6, 0.7, 0.8]
         return GlobalResult(cache: cache, sizeFactors: [0.5, .nan, 2, 1.25])
     }
 
