@@ -38,6 +38,7 @@ package enum ComparisonDispersion {
     ///   - dispersions: Moment estimates; shape `[genes]`. Those not finite are left out.
     ///   - trend: The trend at each gene; shape `[genes]`. Likewise.
     ///   - cells: n, cells of the comparison.
+    /// - Returns: The variance.
     package static func priorVariance(
         dispersions: [Double],
         trend: [Double],

@@ -37,6 +37,7 @@ package enum CoxReidDispersion {
     /// - Parameters:
     ///   - controlWeight: Σ W over the control cells.
     ///   - groupWeight: Σ W over the perturbation's cells.
+    /// - Returns: The logarithm of the determinant, which counts as at least 1e-12.
     package static func logDeterminant(controlWeight: Double, groupWeight: Double) -> Double {
         let total = controlWeight + groupWeight
         return RealFunctions.log(max(total * groupWeight - groupWeight * groupWeight, 1e-12))

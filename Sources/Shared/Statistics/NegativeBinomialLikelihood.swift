@@ -53,6 +53,7 @@ package enum NegativeBinomialLikelihood {
     ///   - cells: Number of cells.
     ///   - countSum: Σ Y.
     ///   - histogram: The gene's nonzero counts.
+    /// - Returns: The log-likelihood without Σ ln Γ(Y + 1).
     package static func value(
         rho: Double,
         mean: Double,

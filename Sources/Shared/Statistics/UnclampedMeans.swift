@@ -33,6 +33,7 @@ package enum UnclampedMeans {
     ///   - predictor: b, natural log.
     ///   - group: Size factors of the group.
     ///   - gene: Nonzero counts of the gene in the group.
+    /// - Returns: The sum over all cells of the group.
     package static func moments(
         predictor: Double,
         group: borrowing GroupOffsets,
@@ -74,6 +75,7 @@ package enum UnclampedMeans {
     ///   - predictor: b, natural log.
     ///   - dispersion: α, at least 0.
     ///   - group: Size factors of the group.
+    /// - Returns: The sum over all cells of the group.
     package static func weight(
         predictor: Double,
         dispersion: Double,
