@@ -29,7 +29,7 @@ private struct DirectRankSum {
 
 @Suite("Rank sums")
 struct RankSumTests {
-    private static func sortedKeys<Value: RankedValue>(_ values: [Value]) -> [Value.RankKey] {
+    private static func sortedKeys<Value: RankedValue>(_ values: [Value]) -> [Value.Key] {
         values.filter { $0 != 0 }.map(\.rankKey).sorted()
     }
 
@@ -40,20 +40,24 @@ struct RankSumTests {
     ) -> RankCounts {
         let keys = sortedKeys(control)
         let own = sortedKeys(perturbed)
+        var room = own
         return keys.withUnsafeBufferPointer { keys in
             own.withUnsafeBufferPointer { own in
-                RankCounts(
-                    control: .init(
-                        keys: keys,
-                        negatives: control.count { $0 < 0 },
-                        zeros: control.count { $0 == 0 },
-                        tieSum: RankCounts.tieSum(ofSorted: keys)
-                    ),
-                    sorted: own,
-                    zeros: perturbed.count { $0 == 0 },
-                    zeroKey: Value.zeroKey,
-                    search: search
-                )
+                room.withUnsafeMutableBufferPointer { room in
+                    RankCounts(
+                        control: .init(
+                            keys: keys,
+                            negatives: control.count { $0 < 0 },
+                            zeros: control.count { $0 == 0 },
+                            tieSum: RankCounts.tieSum(ofSorted: keys)
+                        ),
+                        sorted: own,
+                        zeros: perturbed.count { $0 == 0 },
+                        zeroKey: Value.zeroKey,
+                        scratch: room,
+                        search: search
+                    )
+                }
             }
         }
     }
@@ -154,7 +158,8 @@ struct RankSumTests {
             ),
             sorted: UnsafeBufferPointer(start: nil, count: 0),
             zeros: 2_000_000,
-            zeroKey: Float.zeroKey
+            zeroKey: Float.zeroKey,
+            scratch: UnsafeMutableBufferPointer(start: nil, count: 0)
         )
         #expect(counts.doubledU == 6_000_000_000_000)
         #expect(counts.tieSum == 124_999_999_999_995_000_000)
@@ -209,7 +214,7 @@ struct KeyTests {
         check((0..<count).map { UInt64(count - $0) })
     }
 
-    private func check<Key: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(_ keys: [Key]) {
+    private func check<Key: RankKey>(_ keys: [Key]) {
         var sorted = keys
         var scratch = keys
         sorted.withUnsafeMutableBufferPointer { sorted in

@@ -17,7 +17,7 @@ package struct RankCounts: Equatable, Sendable {
 
 extension RankCounts {
     /// The nonzero values of one gene in the control, prepared for any number of perturbations.
-    package struct Control<Key: FixedWidthInteger & UnsignedInteger & BitwiseCopyable> {
+    package struct Control<Key: RankKey> {
         /// Keys of the nonzero values, ascending.
         package let keys: UnsafeBufferPointer<Key>
         /// How many of them belong to negative values.
@@ -56,35 +56,41 @@ extension RankCounts {
     ///   - sorted: Keys of the perturbation's nonzero values, ascending.
     ///   - zeros: Cells of the perturbation in which the gene is zero.
     ///   - zeroKey: The key of zero.
+    ///   - scratch: Room for as many keys as `sorted`.
     ///   - search: How to count; nil chooses by the sizes.
     @specialized(where Key == UInt32)
     @specialized(where Key == UInt64)
-    package init<Key: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
+    package init<Key: RankKey>(
         control: Control<Key>,
         sorted: UnsafeBufferPointer<Key>,
         zeros: Int,
         zeroKey: Key,
+        scratch: UnsafeMutableBufferPointer<Key>,
         search: Search? = nil
     ) {
         self.init(
             doubledU: zeros * (2 * control.negatives + control.zeros),
             tieSum: control.tieSum + Self.tieTerm(control.zeros + zeros)
         )
-        guard let keys = sorted.baseAddress, let among = control.keys.baseAddress else {
-            addWithoutControl(control, sorted, zeroKey)
+        guard let keys = sorted.baseAddress else { return }
+        let count = control.keys.count
+        guard let among = control.keys.baseAddress, count > 0 else {
+            add(keys, sorted.count, control.zeros, zeroKey) { _, _ in (0, 0) }
             return
         }
-        let count = control.keys.count
         switch search ?? Self.search(control: count, perturbed: sorted.count) {
         case .bisection:
-            add(keys, sorted.count, control.zeros, zeroKey) { key in
-                let below = Self.lowerBound(among, count, key)
+            precondition(scratch.count >= sorted.count)
+            guard let bounds = scratch.baseAddress else { return }
+            Key.lowerBounds(of: keys, sorted.count, among: among, count, into: bounds)
+            add(keys, sorted.count, control.zeros, zeroKey) { place, key in
+                let below = Int(truncatingIfNeeded: bounds[place])
                 guard below < count, among[below] == key else { return (below, 0) }
-                return (below, Self.runLength(among + below, count - below, key))
+                return (below, KeyRun.length(among + below, count - below, key))
             }
         case .merge:
             var below = 0
-            add(keys, sorted.count, control.zeros, zeroKey) { key in
+            add(keys, sorted.count, control.zeros, zeroKey) { _, key in
                 while below < count, among[below] < key { below += 1 }
                 var end = below
                 while end < count, among[end] == key { end += 1 }
@@ -96,7 +102,7 @@ extension RankCounts {
     /// Σ (t³ - t) over the groups of t equal keys.
     @specialized(where Key == UInt32)
     @specialized(where Key == UInt64)
-    package static func tieSum<Key: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
+    package static func tieSum<Key: RankKey>(
         ofSorted keys: UnsafeBufferPointer<Key>
     ) -> UInt128 {
         var sum: UInt128 = 0
@@ -125,14 +131,15 @@ extension RankCounts {
 
     /// Adds the pairs and ties of all distinct values.
     ///
-    /// `find` gives the number of control nonzeros below a key, and of those equal to it.
+    /// `find` gives the number of control nonzeros below a key, and of those equal to it; it also
+    /// gets the place of the key.
     @inline(__always)
-    private mutating func add<Key: FixedWidthInteger>(
+    private mutating func add<Key: RankKey>(
         _ keys: UnsafePointer<Key>,
         _ count: Int,
         _ controlZeros: Int,
         _ zeroKey: Key,
-        find: (Key) -> (below: Int, equal: Int)
+        find: (Int, Key) -> (below: Int, equal: Int)
     ) {
         var pairs = 0
         var start = 0
@@ -141,7 +148,7 @@ extension RankCounts {
             var end = start + 1
             while end < count, keys[end] == key { end += 1 }
             let own = end - start
-            let (below, equal) = find(key)
+            let (below, equal) = find(start, key)
             pairs += own * (2 * (below + (key > zeroKey ? controlZeros : 0)) + equal)
             if own + equal > 1 {
                 tieSum += Self.tieTerm(own + equal) - Self.tieTerm(equal)
@@ -149,57 +156,5 @@ extension RankCounts {
             start = end
         }
         doubledU += pairs
-    }
-
-    /// The gene is zero in all control cells.
-    private mutating func addWithoutControl<Key: FixedWidthInteger>(
-        _ control: Control<Key>,
-        _ sorted: UnsafeBufferPointer<Key>,
-        _ zeroKey: Key
-    ) {
-        guard let keys = sorted.baseAddress else { return }
-        add(keys, sorted.count, control.zeros, zeroKey) { _ in (0, 0) }
-    }
-
-    /// Number of keys below a key.
-    @inline(__always)
-    private static func lowerBound<Key: FixedWidthInteger>(
-        _ keys: UnsafePointer<Key>,
-        _ count: Int,
-        _ key: Key
-    ) -> Int {
-        var start = 0
-        var length = count
-        while length > 1 {
-            let half = length >> 1
-            // Without branches, so that the searches of neighbouring values overlap.
-            start &+= keys[start &+ half &- 1] < key ? half : 0
-            length &-= half
-        }
-        return start &+ (length == 1 && keys[start] < key ? 1 : 0)
-    }
-
-    /// How many keys from the first on equal `key`, which the first does.
-    @inline(__always)
-    private static func runLength<Key: FixedWidthInteger>(
-        _ keys: UnsafePointer<Key>,
-        _ count: Int,
-        _ key: Key
-    ) -> Int {
-        var reach = 1
-        while reach < count, keys[reach] == key { reach *= 2 }
-        // The run ends after reach / 2 and at or before reach.
-        var start = reach / 2
-        var length = min(reach, count) - start
-        while length > 0 {
-            let half = length / 2
-            if keys[start + half] == key {
-                start += half + 1
-                length -= half + 1
-            } else {
-                length = half
-            }
-        }
-        return start
     }
 }
