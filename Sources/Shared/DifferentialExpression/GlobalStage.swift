@@ -65,6 +65,10 @@ package struct GlobalStage {
     /// - Throws: `CountBlockError` when a spilled block cannot be read back.
     package func run(userSizeFactors: [Double]?) throws(CountBlockError) -> GlobalResult {
         let sizeFactors = try sizeFactors(userSizeFactors)
+        if options.fitPath == .fullDesign {
+            let cache = try fullDesignCache()
+            return GlobalResult(cache: cache, sizeFactors: sizeFactors)
+        }
         let dispersions = try dispersions(sizeFactors: sizeFactors)
         var cache = ControlCache(geneCount: screen.geneCount)
         cache[.dispersion] = dispersions.combined
@@ -124,13 +128,40 @@ package struct GlobalStage {
         cache[.controlWeight] = fitted.weight
     }
 
+    /// What full-design fits need of the control: how often and how much a gene is expressed.
+    private func fullDesignCache() throws(CountBlockError) -> ControlCache {
+        let genes = screen.geneCount
+        let sums = try sweep.sums(over: [screen.controlGroup], fields: 2) { segment, sums in
+            for index in 0..<segment.genes.count {
+                let gene = Int(segment.genes[index])
+                sums[gene] += Double(segment.counts[index])
+                sums[genes + gene] += 1
+            }
+        }
+        var cache = ControlCache(geneCount: genes)
+        cache.controlCells = screen.controlCells.count
+        cache[.controlCountSum] = Array(sums[..<genes])
+        cache[.controlExpressing] = Array(sums[genes...])
+        return cache
+    }
+
     // MARK: - Size factors
 
     /// Size factors by file row, completed and scaled over the labelled cells; NaN elsewhere.
     private func sizeFactors(_ userGiven: [Double]?) throws(CountBlockError) -> [Double] {
         let labelled = screen.labelledCells
         let raw: [Double]
-        if let userGiven { raw = userGiven } else { raw = try estimateSizeFactors() }
+        if let userGiven {
+            raw = userGiven
+        } else if options.sizeFactorScope == .perComparison {
+            // Each comparison estimates its own. What the published package uses of the global ones
+            // is 1 then.
+            var byRow = [Double](repeating: .nan, count: screen.groupOfCell.count)
+            for row in labelled { byRow[row] = 1 }
+            return byRow
+        } else {
+            raw = try estimateSizeFactors()
+        }
         var factors = SizeFactors.completed(labelled.map { raw[$0] })
         if options.scaleSizeFactors { factors = SizeFactors.scaled(factors) }
         var byRow = [Double](repeating: .nan, count: screen.groupOfCell.count)
@@ -148,7 +179,7 @@ package struct GlobalStage {
                 sums[genes + gene] += 1
             }
         }
-        let means = SizeFactors.geometricMeans(
+        let means = geometricMeans(
             logSums: Array(sums[..<genes]),
             detections: Array(sums[genes...])
         )
@@ -159,7 +190,7 @@ package struct GlobalStage {
                 for cell in 0..<segment.rows.count {
                     let range = segment.starts[cell]..<segment.starts[cell + 1]
                     result.values[Int(segment.rows[cell])] = means.withUnsafeBufferPointer {
-                        SizeFactors.ofCell(
+                        SizeFactors.ofCellSkipping(
                             genes: UnsafeBufferPointer(rebasing: segment.genes[range]),
                             counts: UnsafeBufferPointer(rebasing: segment.counts[range]),
                             geometricMeans: $0,
@@ -170,6 +201,23 @@ package struct GlobalStage {
             }
         }
         return result.array
+    }
+
+    /// Fewest genes that every cell expresses for size factors to be estimated from those alone.
+    private static let fewestUbiquitous = 10
+
+    private func geometricMeans(logSums: [Double], detections: [Double]) -> [Double] {
+        if options.sizeFactorSource == .deseq2,
+            let means = SizeFactors.geometricMeansOfUbiquitous(
+                logSums: logSums,
+                detections: detections,
+                cellCount: screen.labelledCells.count,
+                fewest: Self.fewestUbiquitous
+            )
+        {
+            return means
+        }
+        return SizeFactors.geometricMeans(logSums: logSums, detections: detections)
     }
 
     // MARK: - Sums of scaled counts
@@ -256,7 +304,7 @@ package struct GlobalStage {
 }
 
 /// Natural logarithms of small counts, computed once.
-private struct LogTable: Sendable {
+struct LogTable: Sendable {
     private let small: [Double]
 
     init() {
