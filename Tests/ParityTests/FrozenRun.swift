@@ -1,3 +1,4 @@
+import AnnData
 import ComputeThreads
 import CountBlocks
 import DifferentialExpression

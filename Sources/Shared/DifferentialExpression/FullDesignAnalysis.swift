@@ -105,6 +105,9 @@ package struct FullDesignTile: Sendable {
     let control: FullDesignControl
     /// Σ ln Y over the nonzeros of each gene, where comparisons have their own size factors.
     let logSums: [Double]
+
+    /// The tile's genes.
+    package var genes: Range<Int> { counts.genes }
 }
 
 extension GeneMajorCounts {
