@@ -30,14 +30,15 @@ struct GoldenFile {
     private let arrays: HDF5File
 
     /// The data sets.
-    static let names = ["simulated", "pbmc68k"]
+    static let names = ["simulated", "pbmc68k", "counts", "log1p", "chunks"]
 
     /// What `cases.json` says.
     struct Manifest: Decodable {
         let perturbationColumn: String
         let controlLabel: String
         let genes: [String]
-        let layers: [String: String]
+        /// Number type of every layer, by method as the command line names it.
+        let layers: [String: [String: String]]
         let cases: [Case]
     }
 
@@ -47,6 +48,10 @@ struct GoldenFile {
         let input: String
         let options: [String: OptionValue]
         let perturbations: [String]
+        /// Gene names where the options chose others than the file's index.
+        let genes: [String]?
+        /// The case whose result is shrunk.
+        let source: String?
     }
 
     init(_ name: String) throws {
@@ -86,43 +91,9 @@ struct GoldenFile {
         )
     }
 
-    /// The options of a case as this project has them.
-    func options(of testCase: Case) throws -> AnalysisOptions {
-        var options = AnalysisOptions(
-            perturbationColumn: manifest.perturbationColumn,
-            controlLabel: manifest.controlLabel
-        )
-        for (name, value) in testCase.options {
-            switch (name, value) {
-            case ("min-mu", .number(let number)): options.minimumMean = number
-            case ("max-iter", .number(let number)): options.maximumIterations = Int(number)
-            case ("tol", .number(let number)): options.tolerance = number
-            case ("min-cells-expressed", .number(let number)):
-                options.filter.minimumCellsExpressed = Int(number)
-            case ("min-pct-ctrl", .number(let number)):
-                options.filter.minimumShareControl = number
-            case ("min-pct-pert", .number(let number)):
-                options.filter.minimumSharePerturbed = number
-            case ("min-pct-both", .number(let number)):
-                options.filter.minimumShareControl = number
-                options.filter.minimumSharePerturbed = number
-            case ("min-mean-ctrl", .number(let number)):
-                options.filter.minimumMeanControl = number
-            case ("min-mean-pert", .number(let number)):
-                options.filter.minimumMeanPerturbed = number
-            case ("scale-size-factors", .flag(let flag)): options.scaleSizeFactors = flag
-            case ("size-factors", .text): options.sizeFactorSource = .user
-            case ("perturbations", .texts): break
-            case ("lfc-base", .text(let text)):
-                guard let base = AnalysisOptions.FoldChangeBase(rawValue: text) else {
-                    throw GoldenError.unusableOption(name, value)
-                }
-                options.foldChangeBase = base
-            case ("corr-method", .text("bonferroni")): options.correction = .bonferroni
-            default: throw GoldenError.unusableOption(name, value)
-            }
-        }
-        return options
+    /// An array of a case; nil when the reference did not come to compute it.
+    func arrayIfPresent(_ path: String, of testCase: Case) -> GoldenMatrix? {
+        try? array(path, of: testCase)
     }
 }
 

@@ -65,10 +65,12 @@ package struct GlobalStage {
     /// - Throws: `CountBlockError` when a spilled block cannot be read back.
     package func run(userSizeFactors: [Double]?) throws(CountBlockError) -> GlobalResult {
         let sizeFactors = try sizeFactors(userSizeFactors)
-        let dispersions = try dispersions(sizeFactors: sizeFactors)
         var cache = ControlCache(geneCount: screen.geneCount)
-        cache[.dispersion] = dispersions.combined
-        cache[.dispersionTrend] = dispersions.trend
+        if options.usesGlobalDispersion {
+            let dispersions = try dispersions(sizeFactors: sizeFactors)
+            cache[.dispersion] = dispersions.combined
+            cache[.dispersionTrend] = dispersions.trend
+        }
         try fitControl(into: &cache, sizeFactors)
         return GlobalResult(cache: cache, sizeFactors: sizeFactors)
     }
@@ -107,7 +109,7 @@ package struct GlobalStage {
         cache.controlCells = control.count
         cache.controlMedianOffset = control.medianOffset
         cache[.controlExpressing] = sums.detections
-        cache[.controlMean] = sums.scaled.map { $0 / Double(control.count) }
+        cache[.controlMean] = controlMeans(sums, control)
         let stage = ControlStage(
             screen: screen,
             options: options,
@@ -122,6 +124,21 @@ package struct GlobalStage {
         cache[.intercept] = fitted.intercept
         cache[.controlDispersion] = fitted.dispersion
         cache[.controlWeight] = fitted.weight
+    }
+
+    /// Mean of each gene over the control cells, as the filter and the trend take it.
+    ///
+    /// The mean of Y/s; but in cached fits, where more than four of five entries are 0, the mean of Y
+    /// over the mean of s, as the published package has it.
+    private func controlMeans(_ sums: ScaledSums, _ control: GroupOffsets) -> [Double] {
+        let cells = Double(control.count)
+        let entries = cells * Double(screen.geneCount)
+        let nonzeroShare = sums.detections.reduce(0, +) / entries
+        guard options.fitPath == .cached, 1 - nonzeroShare > 0.8 else {
+            return sums.scaled.map { $0 / cells }
+        }
+        let meanSizeFactor = FixedOrderSums.mean(control.sizeFactors)
+        return sums.counts.map { $0 / cells / meanSizeFactor }
     }
 
     // MARK: - Size factors

@@ -14,11 +14,12 @@ class Case:
     input: str = "screen.h5ad"
 
     def command_line_options(self):
-        """The options under the names of the command line; arrays become the path of a dataset."""
-        return {
+        """Method and options under the names of the command line; arrays become the path of a dataset."""
+        given = {
             name.replace("_", "-"): f"inputs/{name}" if isinstance(value, np.ndarray) else value
             for name, value in self.options.items()
         }
+        return {"method": "nb-glm", "freeze-control": "on", **given}
 
 
 # What the secondary cases test: the largest perturbation, a middle one, and the one of three cells.
