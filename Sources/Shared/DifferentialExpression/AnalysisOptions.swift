@@ -146,6 +146,9 @@ package struct AnalysisOptions: Equatable, Sendable, Codable {
     package var inlineShrinkage: InlineShrinkage
     /// Which pairs the prior's scale is estimated from when an earlier result is shrunk.
     package var priorScaleScope: Scope
+    /// The prior's scale for every pair of an earlier result, natural log; nil where each row has its
+    /// own.
+    package var priorScale: Double?
 
     /// The published package's defaults.
     ///
@@ -180,6 +183,7 @@ package struct AnalysisOptions: Equatable, Sendable, Codable {
         standardErrorMethod = .sandwich
         inlineShrinkage = .none
         priorScaleScope = .global
+        priorScale = nil
     }
 
     /// The ways through the negative binomial GLM; chosen by options alone.
