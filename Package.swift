@@ -112,7 +112,7 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "ChildProcesses", "ComputeThreads", "CountBlocks", "DifferentialExpression",
-                "Digests", "NodeTopology", "Reporting", "Scheduling", "Transport",
+                "Digests", "NodeTopology", "Reporting", "Scheduling", "Statistics", "Transport",
                 "WireProtocol", arguments, logging, nioCore,
             ],
             path: "Sources/Worker",

@@ -46,6 +46,7 @@ final class RunJob {
         let screen = try read()
         var options = request.options
         options.controlLabel = screen.plan.controlLabel
+        options.values = screen.values
         let fingerprint = try Fingerprint(
             options: options,
             schema: schema,
@@ -249,7 +250,10 @@ final class RunJob {
             memoryBytes: request.memory.controlTile
         )
         return try RunFailure.wrapping { () throws(CountBlockError) in
-            try stage.run(userSizeFactors: screen.userSizeFactors)
+            try stage.run(
+                tested: screen.plan.testedGroups,
+                userSizeFactors: screen.userSizeFactors
+            )
         }
     }
 

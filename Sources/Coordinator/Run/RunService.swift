@@ -134,6 +134,9 @@ struct RunService {
             factors.append(littleEndian: state.global.sizeFactors)
             common.append((ServedResources.sizeFactors, factors))
         }
+        if request.options.method == .nbGLM, request.options.fitPath == .fullDesign {
+            common.append((ServedResources.covariates, screen.covariates.encoded()))
+        }
         return ServedResources(
             common: common,
             blocks: screen.counts.blocks,

@@ -22,6 +22,10 @@ package struct ShrinkageAnalysis: PhasedAnalysis {
         self.sizeFactors = sizeFactors
     }
 
+    package func tileBytes(nonzeros: Int, genes: Int) -> Int { 24 * nonzeros + 200 * genes }
+
+    package func fitBytes(nonzeros: Int, genes: Int) -> Int { 24 * nonzeros + 150 * genes }
+
     /// Sums the counts of some genes at the points of the control's offsets.
     package func makeTile(genes: Range<Int>, segments: [DecodedSegment]) -> LikelihoodCounts {
         LikelihoodCounts(
