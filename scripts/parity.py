@@ -86,7 +86,8 @@ def write_screens(seed, genes, folder):
     rng = np.random.default_rng([seed, 1])
     sizes = method_screens.random_sizes(rng)
     labels = [name for name in sizes if name != screens.CONTROL]
-    chosen = ["TP53", "HLA-A/B", str(rng.choice([x for x in labels if x not in ("TP53", "HLA-A/B")]))]
+    others = [name for name in labels if name not in ("TP53", "HLA-A/B")]
+    chosen = ["TP53", "HLA-A/B", str(rng.choice(others))]
     log = method_screens.log_screen(seed, max(genes // 4, 40), sizes)
     single = log.copy()
     single.X = single.X.astype(np.float32)
@@ -212,6 +213,7 @@ def insecure(case, folder, reference, source):
     is_full = case.options.get("shrink_method") == "full"
     if not is_full and case.options.get("lfc_shrinkage_type") != "apeglm":
         return None
+    # The dispersions that the effects were shrunk with.
     if is_full:
         dispersion = anndata.read_h5ad(source).layers["dispersion"]
     else:
@@ -316,6 +318,7 @@ def run_peers(chosen, folder, report):
             print(f"{name}: DID NOT RUN\n{error}")
             broken.append(name)
             continue
+        print(f"{name}:")
         for line in lines:
             print(line.text())
         report.add_peer(name, lines)

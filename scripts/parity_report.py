@@ -113,7 +113,6 @@ class Report:
 class PeerLine:
     """One figure of a comparison with another package."""
 
-    peer: str
     what: str
     found: float
     most: float = np.inf
@@ -137,4 +136,4 @@ class PeerLine:
     def text(self):
         """One line of the report."""
         verdict = "ok  " if self.passed else "FAIL"
-        return f"  {verdict} {self.peer}: {self.what}: {self.value()} ({self.limit()})"
+        return f"  {verdict} {self.what}: {self.value()} ({self.limit()})"
