@@ -306,7 +306,7 @@ def compare(reference, result, bounds, *, min_mu=0.5, excluded=None):
             return f"cell {at[0]}" if len(at) == 1 else f"{rows[at[0]]!r} x {genes[at[1]]!r}"
 
         finding = worst(layer, over, expected, found, name)
-        counted &= over > 0
+        counted &= (over > 0) & np.isfinite(over)
         if counted.any():
             apart = np.abs(expected[counted].astype(float) - found[counted].astype(float))
             size = np.abs(expected[counted].astype(float))
