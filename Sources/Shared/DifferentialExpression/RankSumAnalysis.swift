@@ -55,6 +55,7 @@ package struct RankSumAnalysis: PhasedAnalysis {
     ///   - nonzeros: Nonzeros of the control in the tile's genes.
     ///   - genes: Genes of the tile.
     ///   - kind: Kind of the values.
+    /// - Returns: Bytes, for a memory budget.
     package static func approximateTileBytes(
         nonzeros: Int,
         genes: Int,
@@ -69,6 +70,7 @@ package struct RankSumAnalysis: PhasedAnalysis {
     ///   - nonzeros: Nonzeros of the perturbation.
     ///   - genes: Genes of the screen.
     ///   - kind: Kind of the values.
+    /// - Returns: Bytes, for a memory budget.
     package static func approximateFitBytes(
         nonzeros: Int,
         genes: Int,
