@@ -103,8 +103,9 @@ struct WelchTests {
             #expect(run.cache[.controlMean][gene] == sums(0).mean)
             #expect(run.cache[.controlVariance][gene] == sums(0).variance)
             #expect(run.layer("z_score", 1)[gene] == test.statistic)
-            // The exact sums differ, so that the test can fail.
-            #expect(moments(screen.values(gene: gene, group: 0)).mean != sums(0).mean)
+            // The exact sums differ, so that the test can fail; the first gene's are exact anyway.
+            let exact = moments(screen.values(gene: gene, group: 0)).mean
+            #expect((exact == sums(0).mean) == (gene == 0))
         }
     }
 
