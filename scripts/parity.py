@@ -1,12 +1,13 @@
-"""Compares crispyx-coordinator with crispyx 0.0.4 on a fresh random screen.
+"""Compares crispyx-coordinator with crispyx 0.0.4 and other packages on fresh random screens.
 
-    scripts/parity.sh [--seed N] [--screens N] [--genes N] [--case NAME]...
+    scripts/parity.sh [--seed N] [--screens N] [--case NAME]... [--method NAME]... [--markdown FILE]
 
 Before anything is compared, copies of a result with planted differences must fail. Every case
-runs the reference's frozen-control NB-GLM and this project's on the same file and
-prints, per layer, the element that is furthest from its tolerance. Exit status 1 when one is
-beyond it, 2 when a side failed to run. `--against independent` puts the NumPy version of the
-fixtures in the executable's place, which shows what double precision can attain.
+runs the reference and this project on the same file and prints, per layer, the element that is
+furthest from its tolerance; then the t-test and Wilcoxon stand beside scanpy, illico and pdex, and
+one perturbation of the GLM beside PyDESeq2. Exit status 1 when something is beyond tolerance, 2
+when a side failed to run. `--against reference` puts the reference itself in the executable's
+place, and `--against independent` (frozen control only) the NumPy version of the fixtures.
 """
 
 import argparse
@@ -26,8 +27,14 @@ sys.dont_write_bytecode = True
 
 import comparison  # noqa: E402
 import independent  # noqa: E402
+import method_cases  # noqa: E402
+import method_screens  # noqa: E402
+import parity_peers  # noqa: E402
+import parity_report  # noqa: E402
+import reference_methods  # noqa: E402
 import reference_run  # noqa: E402
 import screens  # noqa: E402
+from method_cases import MethodCase  # noqa: E402
 
 COLUMN = "perturbation"
 RUN_LIMIT_SECONDS = 600
@@ -37,14 +44,11 @@ class RunFailed(RuntimeError):
     """The executable did not produce a result."""
 
 
-def option_cases(screen, rng, reference_factors):
-    """Case name to options of the reference; the same names, hyphenated, are the command line's.
-
-    `reference_factors` returns the size factors that the reference computed for the default case.
-    """
+def frozen_cases(screen, rng, reference_factors):
+    """Cases of the frozen path; `reference_factors` is what the reference computed by default."""
     labels = [name for name in screen.obs[COLUMN].cat.categories if name != screens.CONTROL]
     subset = [str(name) for name in rng.choice(labels, 3, replace=False)]
-    return {
+    options = {
         "default": {},
         "min-mu-0": {"min_mu": 0.0},
         "min-mu-0.1": {"min_mu": 0.1},
@@ -66,8 +70,59 @@ def option_cases(screen, rng, reference_factors):
             "scale_size_factors": False,
         },
         "perturbations": {"perturbations": subset},
-        "integers": {},
     }
+    cases = [
+        MethodCase(f"frozen/{name}", "nb-glm", {"freeze_control": True, **chosen}, "frozen.h5ad")
+        for name, chosen in options.items()
+    ]
+    integers = MethodCase(
+        "frozen/integers", "nb-glm", {"freeze_control": True}, "frozen_int64.h5ad"
+    )
+    return [*cases, integers]
+
+
+def write_screens(seed, genes, folder):
+    """Writes the fresh files of one seed and returns the cases to run on them."""
+    rng = np.random.default_rng([seed, 1])
+    sizes = method_screens.random_sizes(rng)
+    labels = [name for name in sizes if name != screens.CONTROL]
+    chosen = ["TP53", "HLA-A/B", str(rng.choice([x for x in labels if x not in ("TP53", "HLA-A/B")]))]
+    log = method_screens.log_screen(seed, max(genes // 4, 40), sizes)
+    single = log.copy()
+    single.X = single.X.astype(np.float32)
+    counts = method_screens.count_screen(seed, max(genes // 4, 72), sizes=sizes)
+    floats = counts.copy()
+    floats.X = floats.X.astype(np.float32)
+    sparse = method_screens.count_screen(seed + 1, max(genes // 4, 72), 0.04, sizes)
+    files = {
+        "log.h5ad": single,
+        "log_float64.h5ad": log,
+        "log_untidy.h5ad": method_screens.untidy(single, seed),
+        "screen.h5ad": floats,
+        "screen_int64.h5ad": counts,
+        "sparse_int64.h5ad": sparse,
+        "untidy_int64.h5ad": method_screens.untidy(counts, seed),
+        "chunks.h5ad": method_screens.chunk_screen(seed),
+        "frozen.h5ad": screens.random_screen(seed, genes, np.float32),
+        "frozen_int64.h5ad": screens.random_screen(seed, genes, np.int64),
+    }
+    for name, screen in files.items():
+        method_screens.write(screen, folder / name)
+    names = {"screen.h5ad": "log.h5ad", "screen_float64.h5ad": "log_float64.h5ad"}
+    names["untidy.h5ad"] = "log_untidy.h5ad"
+    cases = [
+        MethodCase(x.name, x.method, x.options, names[x.input], names.get(x.tidy))
+        for x in method_cases.rank_and_t_cases(single, rng.permutation(labels)[:3].tolist())
+    ]
+    cases += [
+        MethodCase(f"{x.method}/chunks", x.method, x.options, "chunks.h5ad")
+        for x in method_cases.chunk_cases()
+    ]
+    default = reference_methods.run_nb_glm(
+        folder / "frozen.h5ad", COLUMN, screens.CONTROL, freeze_control=True
+    )
+    cases += frozen_cases(files["frozen.h5ad"], rng, default["size_factors"])
+    return cases + method_cases.count_cases(counts, chosen)
 
 
 def command_line(options, folder):
@@ -89,13 +144,21 @@ def command_line(options, folder):
     return arguments
 
 
-def run_coordinator(path, options, folder, name):
-    """Runs the executable and reads its result."""
+def run_coordinator(case, folder, source):
+    """Runs the executable on a case and reads its result."""
     binaries = pathlib.Path(os.environ.get("CRISPYX_BIN") or ROOT / ".build" / "release")
-    output = folder / f"{name}.h5ad"
-    command = [str(binaries / "crispyx-coordinator"), str(path), "--method", "nb-glm"]
-    command += ["--compat", "crispyx-0.0.4", "--freeze-control", "on", "--output", str(output)]
-    command += ["--perturbation-column", COLUMN, "--control-label", screens.CONTROL]
+    output = folder / "ours.h5ad"
+    command = [str(binaries / "crispyx-coordinator")]
+    options = dict(case.options)
+    if case.method == "shrink":
+        command += ["shrink", str(source), "--method", options.pop("shrink_method", "stats")]
+        command += ["--input", str(folder / case.input)]
+    else:
+        command += ["run", str(folder / case.input), "--method", case.method]
+        command += ["--perturbation-column", COLUMN, "--control-label", screens.CONTROL]
+    if case.method == "nb-glm":
+        command += ["--freeze-control", "on" if options.pop("freeze_control", False) else "off"]
+    command += ["--compat", "crispyx-0.0.4", "--force", "--output", str(output)]
     command += command_line(options, folder)
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_LIMIT_SECONDS)
@@ -114,59 +177,151 @@ def run_coordinator(path, options, folder, name):
     }
 
 
-def run_independent(screen, options):
-    """Runs the NumPy version on the same counts."""
+def run_reference(case, folder, source, keep=None):
+    """Runs the reference on a case, on the tidy file where it has one."""
+    where = (folder / (case.tidy or case.input), COLUMN, screens.CONTROL)
+    if case.method == "t-test":
+        return reference_methods.run_t_test(*where, **case.options)
+    if case.method == "wilcoxon":
+        return reference_methods.run_wilcoxon(*where, **case.options)
+    if case.method == "shrink":
+        return reference_methods.run_shrink(source, **case.options)
+    return reference_methods.run_nb_glm(*where, keep=keep, **case.options)
+
+
+def run_independent(case, folder):
+    """Runs the NumPy version of the frozen path on the same counts."""
+    screen = anndata.read_h5ad(folder / case.input)
     counts = screen.X.toarray().astype(np.float64)
     labels = screen.obs[COLUMN].astype(str).to_numpy()
+    options = {name: value for name, value in case.options.items() if name != "freeze_control"}
     result = independent.run(counts, labels, screens.CONTROL, **options)
     return {**result, "genes": list(screen.var_names)}
 
 
-def compare_case(name, options, screen, path, against, folder):
-    """Runs both sides of one case; returns whether every layer is within tolerance."""
-    reference = reference_run.run_frozen(path, COLUMN, screens.CONTROL, folder, **options)
-    if against == "independent":
-        result = run_independent(screen, options)
+def labelled_only(case, folder, result):
+    """The result without the size factors of cells that have no label."""
+    if case.tidy is None or result.get("size_factors") is None:
+        return result
+    known = anndata.read_h5ad(folder / case.input, backed="r").obs[COLUMN].notna().to_numpy()
+    return {**result, "size_factors": np.asarray(result["size_factors"])[known]}
+
+
+def insecure(case, folder, reference, source):
+    """Pairs whose posterior mode the reference's minimiser can miss, or nil."""
+    is_full = case.options.get("shrink_method") == "full"
+    if not is_full and case.options.get("lfc_shrinkage_type") != "apeglm":
+        return None
+    if is_full:
+        dispersion = anndata.read_h5ad(source).layers["dispersion"]
     else:
-        result = run_coordinator(path, options, folder, name)
-    findings = comparison.compare(
+        dispersion = reference["layers"]["dispersion"]
+    screen = anndata.read_h5ad(folder / case.input)
+    labels = screen.obs[COLUMN].astype(str).to_numpy()
+    totals = [
+        np.asarray(screen.X[np.isin(labels, [screens.CONTROL, name])].sum(axis=0)).ravel()
+        for name in reference["perturbations"]
+    ]
+    return (np.array(totals) > 1e6) | (np.asarray(dispersion) < 1e-3)
+
+
+def compare_case(case, against, folder):
+    """Runs both sides of one case; returns the findings of its layers."""
+    source = folder / f"kept-{(case.source or case.name).replace('/', '+')}.h5ad"
+    reference = run_reference(case, folder, source, keep=source)
+    if against == "independent":
+        result = run_independent(case, folder)
+    elif against == "reference":
+        result = run_reference(case, folder, source)
+    else:
+        result = labelled_only(case, folder, run_coordinator(case, folder, source))
+    given = {"size_factors", "size_factor_column"} & set(case.options)
+    bounds = comparison.bounds_of(case.method, case.options, bool(given) or "int64" in case.input)
+    return comparison.compare(
         reference,
         result,
-        min_mu=options.get("min_mu", 0.5),
-        same_size_factors="size_factors" in options or name == "integers",
+        bounds,
+        min_mu=case.options.get("min_mu", 0.5) if case.method == "nb-glm" else 0.5,
+        excluded=insecure(case, folder, reference, source),
     )
-    passed = all(finding.passed for finding in findings)
-    print(f"{name}: {'within tolerance' if passed else 'BEYOND TOLERANCE'}")
-    for finding in findings:
-        print(finding.line())
-    return passed
 
 
-def compare_screen(seed, genes, wanted, against, folder):
-    """Runs the wanted cases on the screen of one seed; returns the names that failed."""
+def self_test(cases, folder):
+    """Plants differences in a result of each method; returns what went unnoticed."""
+    unnoticed = []
+    for method in ("t-test", "wilcoxon", "nb-glm"):
+        case = next(case for case in cases if case.method == method)
+        reference = run_reference(case, folder, None)
+        bounds = comparison.bounds_of(method, case.options, False)
+        unnoticed += [f"{method}: {line}" for line in comparison.self_test(reference, bounds)]
+    return unnoticed
+
+
+def is_wanted(case, chosen):
+    """Whether the command line asks for a case; a name asks for all that begin with it."""
+    by_name = not chosen.case or any(case.name.startswith(name) for name in chosen.case)
+    is_frozen = case.method == "nb-glm" and case.options.get("freeze_control")
+    possible = chosen.against != "independent" or (is_frozen and case.input.startswith("frozen"))
+    return by_name and possible and (not chosen.method or case.method in chosen.method)
+
+
+def compare_screen(seed, chosen, folder, report):
+    """Runs the wanted cases on the screens of one seed; returns the names that failed."""
     print(f"seed {seed} (replay with --seed {seed})")
-    rng = np.random.default_rng([seed, 1])
-    paths = {}
-    for kind in (np.float32, np.int64):
-        screen = screens.random_screen(seed, genes, kind)
-        paths[kind] = folder / f"screen_{np.dtype(kind).name}.h5ad"
-        screen.write_h5ad(paths[kind])
-    screen = screens.random_screen(seed, genes)
-    print(f"{screen.n_obs} cells, {screen.n_vars} genes, {screen.obs[COLUMN].nunique()} groups")
-    default = reference_run.run_frozen(paths[np.float32], COLUMN, screens.CONTROL, folder)
-    unnoticed = comparison.self_test(default)
-    for line in unnoticed:
+    cases = write_screens(seed, chosen.genes, folder)
+    for line in (unnoticed := self_test(cases, folder)):
         print(f"self-test: {line}")
     if unnoticed:
-        return ["self-test"]
-    failed = []
-    for name, options in option_cases(screen, rng, default["size_factors"]).items():
-        if wanted and name not in wanted:
+        return ["self-test"], []
+    failed, broken = [], []
+    wanted = [case for case in cases if is_wanted(case, chosen)]
+    sources = {case.source for case in wanted}
+    for case in cases:
+        if case not in wanted:
+            if case.name in sources:
+                path = folder / f"kept-{case.name.replace('/', '+')}.h5ad"
+                run_reference(case, folder, None, keep=path)
             continue
-        path = paths[np.int64 if name == "integers" else np.float32]
-        if not compare_case(name, options, screen, path, against, folder):
+        try:
+            findings = compare_case(case, chosen.against, folder)
+        except RunFailed as error:
+            print(f"{case.name}: DID NOT RUN\n{error}", flush=True)
+            broken.append(case.name)
+            continue
+        passed = all(finding.passed for finding in findings)
+        print(f"{case.name}: {'within tolerance' if passed else 'BEYOND TOLERANCE'}", flush=True)
+        for finding in findings:
+            print(finding.line())
+        report.add(case, findings)
+        if not passed:
+            failed.append(case.name)
+    return failed, broken
+
+
+def run_peers(chosen, folder, report):
+    """Stands beside scanpy, illico, pdex and PyDESeq2; returns the names that failed."""
+
+    def run(case):
+        if chosen.against == "coordinator":
+            return run_coordinator(case, folder, None)
+        return run_reference(case, folder, None)
+
+    failed, broken = [], []
+    for name, compare in parity_peers.COMPARISONS.items():
+        if chosen.case and name not in chosen.case:
+            continue
+        try:
+            lines = compare(run, folder)
+        except RunFailed as error:
+            print(f"{name}: DID NOT RUN\n{error}")
+            broken.append(name)
+            continue
+        for line in lines:
+            print(line.text())
+        report.add_peer(name, lines)
+        if not all(line.passed for line in lines):
             failed.append(name)
-    return failed
+    return failed, broken
 
 
 def main():
@@ -175,25 +330,39 @@ def main():
     parser.add_argument("--seed", type=int, help="replays a screen; random when omitted")
     parser.add_argument("--screens", type=int, default=1, help="how many seeds in a row")
     parser.add_argument("--genes", type=int, default=400)
-    parser.add_argument("--case", action="append", default=[], help="only this case; repeatable")
     parser.add_argument(
-        "--against", choices=("coordinator", "independent"), default="coordinator"
+        "--case", action="append", default=[], help="cases that begin with this; repeatable"
+    )
+    parser.add_argument(
+        "--method", action="append", default=[], choices=list(reference_methods.TYPES)
+    )
+    parser.add_argument("--markdown", type=pathlib.Path, help="writes a table of the differences")
+    parser.add_argument("--no-peers", action="store_true", help="only crispyx, no other package")
+    parser.add_argument(
+        "--against", choices=("coordinator", "reference", "independent"), default="coordinator"
     )
     chosen = parser.parse_args()
     first = secrets.randbelow(2**31) if chosen.seed is None else chosen.seed
-    failed = []
-    for seed in range(first, first + chosen.screens):
-        with tempfile.TemporaryDirectory(prefix="parity-") as folder:
+    seeds = range(first, first + chosen.screens)
+    report, failed, broken = parity_report.Report(seeds), [], []
+    for seed in seeds:
+        with tempfile.TemporaryDirectory(prefix="parity-") as name:
+            folder = pathlib.Path(name)
             try:
-                names = compare_screen(
-                    seed, chosen.genes, chosen.case, chosen.against, pathlib.Path(folder)
-                )
-            except (RunFailed, reference_run.ReferenceError) as error:
+                found = [compare_screen(seed, chosen, folder, report)]
+                if not (chosen.no_peers or chosen.method or chosen.against == "independent"):
+                    found.append(run_peers(chosen, folder, report))
+            except reference_run.ReferenceError as error:
                 print(f"seed {seed}: {error}", file=sys.stderr)
                 return 2
-            failed += [f"seed {seed}: {name}" for name in names]
+            failed += [f"seed {seed}: {name}" for names, _ in found for name in names]
+            broken += [f"seed {seed}: {name}" for _, names in found for name in names]
+    if chosen.markdown:
+        chosen.markdown.write_text(report.markdown(), encoding="utf-8")
     print("parity: " + ("; ".join(failed) if failed else "everything within tolerance"))
-    return 1 if failed else 0
+    if broken:
+        print("parity: did not run: " + "; ".join(broken))
+    return 2 if broken else int(bool(failed))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ class Bound:
     """How far a layer may be from the reference's.
 
     |difference| <= absolute + relative * |reference| + per_error * (that element's standard
-    error); with `logarithm`, of ln of the values. `beside` allows a share of the elements to be
-    one off.
+    error) + steps * (distance of single precision numbers there); with `logarithm`, of ln of the
+    values. `beside` allows a share of the elements to be one off.
     """
 
     absolute: float = 0.0
@@ -21,6 +21,17 @@ class Bound:
     per_error: float = 0.0
     logarithm: bool = False
     beside: float = 0.0
+    steps: float = 0.0
+
+    def text(self):
+        """What is allowed, in few words."""
+        if self.beside:
+            return f"{self.beside:.0e} of the elements one off"
+        parts = [f"{self.absolute:.0e}"] if self.absolute else []
+        parts += [f"{self.relative:.0e} relative"] if self.relative else []
+        parts += [f"{self.per_error:.0e} standard errors"] if self.per_error else []
+        parts += [f"{self.steps:.0f} step of single precision"] if self.steps else []
+        return " + ".join(parts) + (" in ln" if self.logarithm else "")
 
 
 def table(effect, intercept, error, score, pvalue, dispersion, trend, iterations):
@@ -77,7 +88,8 @@ OWN = {
 # Without the floor on fitted means, a gene that is silent in the control has no intercept: the
 # reference's is where its iterations ran out, and its standard error is the difference of numbers
 # a billion times larger, so that its fourth digit depends on the order of additions. One such
-# p-value moves the adjusted ones of its row.
+# p-value moves the adjusted ones of its row, and one such dispersion the row's trend: the reference's
+# own moves by 2e-5 when its input is changed by 1e-16.
 SILENT = table(
     effect=Bound(absolute=1e-3),
     intercept=Bound(absolute=1e-3),
@@ -85,9 +97,82 @@ SILENT = table(
     score=Bound(absolute=1e-3, relative=1e-2),
     pvalue=Bound(absolute=1e-2, relative=3e-2, logarithm=True),
     dispersion=OWN["dispersion"],
-    trend=OWN["dispersion_trend"],
+    trend=Bound(relative=1e-4),
     iterations=Bound(beside=1e-2),
 )
+
+# Layers in which a silent gene moves the others of its row.
+ROWWISE = ("pvalue_adj", "dispersion_trend")
+
+# Welch's t-test: the reference's sums in single precision are repeated in its order; its tail of
+# the t distribution is good to 2e-9; expm1 and log2 can tip the rounding of a fold change.
+T_TEST = {
+    **dict.fromkeys(("X", "z_score", "pts", "pts_rest"), EXACT),
+    **dict.fromkeys(("pvalue", "pvalue_adj"), Bound(relative=1e-8)),
+    "logfoldchanges": Bound(steps=1.0),
+}
+
+# Wilcoxon: sums of halves and whole numbers are exact; erfc differs by 6e-11 in the far tail; the
+# reference's means and their logarithms are single precision.
+WILCOXON = {
+    **dict.fromkeys(("X", "u_statistic", "pts", "pts_rest"), EXACT),
+    "z_score": Bound(relative=1e-13),
+    **dict.fromkeys(("pvalue", "pvalue_adj"), Bound(relative=1e-10)),
+    "logfoldchanges": Bound(absolute=2e-5),
+}
+
+# A trend for each comparison: the reference stops minimising 2e-6 from the minimum.
+OWN_TREND = {"dispersion_trend": Bound(relative=1e-5)}
+# Dispersions drawn to it in closed form follow in proportion.
+EMPIRICAL_BAYES = {"dispersion": Bound(absolute=1e-6, relative=1e-5)}
+# The posterior mode is refined until ln of the dispersion moves by 1e-4; the standard error
+# follows, damped, and z enters ln p squared.
+POSTERIOR_MODE = {
+    "dispersion": Bound(relative=1e-4),
+    **dict.fromkeys(
+        ("standard_error", "standard_error_ln", "z_score"), Bound(absolute=1e-9, relative=1e-5)
+    ),
+    **dict.fromkeys(
+        ("pvalue", "pvalue_adj"), Bound(absolute=1e-5, relative=3e-5, logarithm=True)
+    ),
+}
+# Effects and errors of the posterior, found with the counts in hand: the reference's minimiser
+# stops at 1e-8 of the objective. With next to no dispersion, or more than a million counts, it
+# stops anywhere; those are left out.
+POSTERIOR = ("X", "logfoldchanges", "standard_error", "standard_error_ln")
+POSTERIOR_EFFECTS = dict.fromkeys(POSTERIOR, Bound(absolute=1e-4, relative=1e-3))
+# From effects and errors alone: the same Newton steps. The scale of the prior is found to 1e-6, and
+# the effects follow it.
+SHRINK_STATS = {
+    **dict.fromkeys(POSTERIOR[:3], Bound(absolute=1e-5, relative=1e-5)),
+    **dict.fromkeys(("z_score", "pvalue", "pvalue_adj"), EXACT),
+}
+SHRINK_FULL = {**SHRINK_STATS, **POSTERIOR_EFFECTS}
+
+
+def bounds_of(method, options, same_size_factors):
+    """The bounds for a run with these options of the reference."""
+    if method == "t-test":
+        return T_TEST
+    if method == "wilcoxon":
+        return WILCOXON
+    if method == "shrink":
+        return SHRINK_FULL if options.get("shrink_method") == "full" else SHRINK_STATS
+    bounds = dict(SAME if same_size_factors else OWN)
+    is_cached = (
+        options.get("use_control_cache", True)
+        and not options.get("covariates")
+        and options.get("size_factor_scope", "global") == "global"
+    )
+    draws, by_mode = options.get("shrink_dispersion", True), options.get("use_map_dispersion", True)
+    is_global = options.get("dispersion_scope", "global") == "global"
+    if draws and not (is_cached and is_global and by_mode):
+        bounds |= OWN_TREND | (POSTERIOR_MODE if by_mode else EMPIRICAL_BAYES)
+    if options.get("lfc_shrinkage_type") == "apeglm":
+        bounds |= POSTERIOR_EFFECTS
+    return bounds
+
+
 SMALLEST_P = 1e-290
 
 
@@ -101,6 +186,9 @@ class Finding:
     expected: float = np.nan
     found: float = np.nan
     problem: str = ""
+    absolute: float = 0.0
+    relative: float = 0.0
+    allowed: str = "equal"
 
     @property
     def passed(self):
@@ -139,6 +227,8 @@ def excess(expected, found, bound, error):
         b = np.where(b >= 0, np.log(np.maximum(b, SMALLEST_P)), np.inf)
         a = np.log(np.maximum(a, SMALLEST_P))
     allowed = bound.absolute + bound.relative * np.abs(a)
+    if bound.steps:
+        allowed = allowed + bound.steps * np.spacing(np.abs(a).astype(np.float32))
     if bound.per_error:
         allowed = allowed + bound.per_error * np.nan_to_num(error[known])
     out[known] = np.abs(a - b) / np.maximum(allowed, 1e-300)
@@ -160,57 +250,71 @@ def worst(layer, over, expected, found, name_of):
     return finding
 
 
-def compare(reference, result, *, min_mu=0.5, same_size_factors=False):
+def compare(reference, result, bounds, *, min_mu=0.5, excluded=None):
     """Compares two results (`perturbations`, `genes`, `layers`, `size_factors`).
 
-    Masks are part of every comparison: a value missing on one side only is a failure. Returns one
-    `Finding` per layer, and one for the size factors.
+    Masks are part of every comparison: a value missing on one side only is a failure. `excluded`
+    marks pairs whose posterior effects are not compared. Returns one `Finding` per layer, and one
+    for the size factors of a method that has them.
     """
     for axis in ("perturbations", "genes"):
         if list(reference[axis]) != list(result[axis]):
             return [Finding(axis, np.inf, problem="other names, or in another order")]
-    rows, genes = reference["perturbations"], reference["genes"]
-    bounds = SAME if same_size_factors else OWN
-    silent = (reference["layers"]["pts_rest"] == 0) & (min_mu == 0)
+    layers = dict(reference["layers"])
+    is_silent = min_mu == 0 and "iterations" in layers
+    silent = (layers["pts_rest"] == 0) if is_silent else np.zeros(layers["X"].shape, bool)
+    if reference.get("size_factors") is not None:
+        layers["size_factors"] = reference["size_factors"]
     findings = []
-    for layer, expected in {**reference["layers"], "size_factors": None}.items():
-        if layer == "size_factors":
-            expected, found = reference[layer], result.get(layer)
-        else:
-            found = result["layers"].get(layer)
+    for layer, expected in layers.items():
+        side = result if layer == "size_factors" else result["layers"]
+        found = side.get(layer)
         if found is None or found.shape != expected.shape or found.dtype != expected.dtype:
             kind = "absent" if found is None else f"{found.dtype} {found.shape}"
             problem = f"{kind}, expected {expected.dtype} {expected.shape}"
             findings.append(Finding(layer, np.inf, problem=problem))
             continue
         error_layer = "standard_error_ln" if layer.endswith("_ln") else "standard_error"
-        error = reference["layers"][error_layer]
+        error = layers.get(error_layer)
         over = excess(expected, found, bounds[layer], error)
         if layer in SILENT and silent.any():
             loose = excess(expected, found, SILENT[layer], error)
-            over = np.where(silent | (layer == "pvalue_adj"), loose, over)
+            over = np.where(silent | (layer in ROWWISE), loose, over)
+        if excluded is not None and layer in POSTERIOR:
+            over = np.where(excluded, 0.0, over)
 
-        def name(at):
+        def name(at, rows=reference["perturbations"], genes=reference["genes"]):
             return f"cell {at[0]}" if len(at) == 1 else f"{rows[at[0]]!r} x {genes[at[1]]!r}"
 
-        findings.append(worst(layer, over, expected, found, name))
+        finding = worst(layer, over, expected, found, name)
+        counted = over > 0
+        if counted.any():
+            apart = np.abs(expected[counted].astype(float) - found[counted].astype(float))
+            size = np.abs(expected[counted].astype(float))
+            finding.absolute = float(np.nanmax(apart))
+            finding.relative = float(np.nanmax(apart / np.maximum(size, 1e-300)))
+        if bounds[layer] != EXACT:
+            finding.allowed = bounds[layer].text()
+        findings.append(finding)
     return findings
 
 
-def self_test(reference):
+def self_test(reference, bounds):
     """Changes copies of a result in ways that must be noticed; returns what went unnoticed."""
     unnoticed = []
+    has_factors = reference.get("size_factors") is not None
 
     def copy():
         layers = {name: values.copy() for name, values in reference["layers"].items()}
-        return {**reference, "layers": layers, "size_factors": reference["size_factors"].copy()}
+        factors = reference["size_factors"].copy() if has_factors else None
+        return {**reference, "layers": layers, "size_factors": factors}
 
     def must_fail(what, changed, layer):
-        failed = [found.layer for found in compare(reference, changed) if not found.passed]
+        failed = [found.layer for found in compare(reference, changed, bounds) if not found.passed]
         if failed != [layer]:
             unnoticed.append(f"{what}: failed {failed}, expected only {layer}")
 
-    if not all(found.passed for found in compare(reference, copy())):
+    if not all(found.passed for found in compare(reference, copy(), bounds)):
         unnoticed.append("an identical copy fails")
     for layer, values in reference["layers"].items():
         tested = np.argwhere(np.isfinite(values) & (values != 0) & (values != 1))
@@ -235,12 +339,14 @@ def self_test(reference):
         changed = copy()
         del changed["layers"][layer]
         must_fail(f"{layer}: absent", changed, layer)
-    changed = copy()
-    changed["layers"]["iterations"] += 1
-    must_fail("iterations: all one higher", changed, "iterations")
-    changed = copy()
-    changed["size_factors"][3] *= 1 + 1e-6
-    must_fail("size factor changed", changed, "size_factors")
+    if "iterations" in reference["layers"]:
+        changed = copy()
+        changed["layers"]["iterations"] += 1
+        must_fail("iterations: all one higher", changed, "iterations")
+    if has_factors:
+        changed = copy()
+        changed["size_factors"][3] *= 1 + 1e-6
+        must_fail("size factor changed", changed, "size_factors")
     for axis in ("perturbations", "genes"):
         must_fail(f"{axis} reversed", {**copy(), axis: reference[axis][::-1]}, axis)
     return unnoticed

@@ -78,10 +78,10 @@ def add_log_edge_cases(rng, values, labels):
         values[chosen, gene] = rng.uniform(0.5, 3.0, gene - 13)
 
 
-def log_screen(seed=31, genes=56):
+def log_screen(seed=31, genes=56, sizes=LOG_GROUPS):
     """364 cells x 56 genes of log-normalised doubles; `var` holds a second name of each gene."""
     rng = np.random.default_rng(seed)
-    labels = shuffled_labels(rng, LOG_GROUPS)
+    labels = shuffled_labels(rng, sizes)
     values = draw_log_values(rng, labels, genes)
     add_log_edge_cases(rng, values, labels)
     screen = screens.as_anndata(values, labels, "perturbation", dtype=np.float64)
@@ -126,7 +126,7 @@ def draw_covariates(rng, cells):
     return frame, batch
 
 
-def count_screen(seed=33, genes=72, density=1.0):
+def count_screen(seed=33, genes=72, density=1.0, sizes=COUNT_GROUPS):
     """288 cells x 72 genes of counts with covariates.
 
     With `density` 1, genes 60-71 are expressed by every cell and every cell has counts; below 1,
@@ -135,7 +135,7 @@ def count_screen(seed=33, genes=72, density=1.0):
     32 has counts in the ten thousands, 33-37 have no overdispersion.
     """
     rng = np.random.default_rng(seed)
-    labels = shuffled_labels(rng, COUNT_GROUPS)
+    labels = shuffled_labels(rng, sizes)
     cells = labels.size
     columns, batch = draw_covariates(rng, cells)
     mean = rng.permutation(np.geomspace(0.03, 12.0, genes)) * density
@@ -145,7 +145,7 @@ def count_screen(seed=33, genes=72, density=1.0):
     dispersion[60:72] = 0.05
     mean[32], dispersion[32] = 12000.0, 0.5
     fold = np.zeros((cells, genes))
-    for label in COUNT_GROUPS:
+    for label in sizes:
         if label != CONTROL:
             effect = np.where(rng.random(genes) < 0.3, rng.normal(0.0, 0.8, genes), 0.0)
             fold[labels == label] = effect
@@ -204,6 +204,16 @@ def untidy(screen, seed=34, extra=7):
     obs.index = [f"cell{index:04d}" for index in range(order.size)]
     obs.loc[order < 0, "perturbation"] = np.nan
     return anndata.AnnData(matrix, obs=obs, var=screen.var.copy())
+
+
+def random_sizes(rng):
+    """Cells per group of a fresh screen: those that the edge cases need, and some others."""
+    sizes = {CONTROL: int(rng.integers(130, 400))}
+    for label, least in (("TP53", 30), ("HLA-A/B", 20), ("A,B", 2), ("βTrCP", 2)):
+        sizes[label] = int(rng.integers(least, 120))
+    for index in range(int(rng.integers(1, 4))):
+        sizes[f"target {index}"] = int(rng.integers(2, 40))
+    return sizes
 
 
 def write(screen, path):
