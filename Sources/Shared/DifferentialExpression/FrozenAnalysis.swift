@@ -12,24 +12,20 @@ package struct PerturbationRow: Sendable {
 /// Fits one perturbation at a time against a frozen control (docs/numbers.md, E5).
 package struct FrozenAnalysis: Sendable {
     private let geneCount: Int
-    private let controlCells: Int
     private let intercept: [Double]
     private let dispersion: [Double]
     private let controlWeight: [Double]
-    private let controlMean: [Double]
-    private let controlExpressing: [Double]
+    private let control: ControlExpression
     private let options: AnalysisOptions
     private let floor: MeanFloor
 
     /// Prepares fits with one cache and one set of options.
     package init(cache: ControlCache, options: AnalysisOptions) {
         geneCount = cache.geneCount
-        controlCells = cache.controlCells
         intercept = cache[.intercept]
         dispersion = cache[.dispersion]
         controlWeight = cache[.controlWeight]
-        controlMean = cache[.controlMean]
-        controlExpressing = cache[.controlExpressing]
+        control = ControlExpression(cache: cache, filter: options.filter)
         self.options = options
         floor = MeanFloor(minimum: options.minimumMean)
     }
@@ -109,17 +105,11 @@ package struct FrozenAnalysis: Sendable {
                 }
                 return sum
             }
-            return options.filter.admits(
-                control: .init(
-                    expressing: Int(controlExpressing[gene]),
-                    mean: controlMean[gene],
-                    cells: controlCells
-                ),
-                perturbed: .init(
-                    expressing: counts.expressingCells(gene),
-                    mean: scaled / Double(group.count),
-                    cells: group.count
-                )
+            return control.admits(
+                gene: gene,
+                expressingCells: counts.expressingCells(gene),
+                scaledSum: scaled,
+                cells: group.count
             )
         }
     }
@@ -134,79 +124,30 @@ package struct FrozenAnalysis: Sendable {
     ) -> PerturbationRow {
         var layers = RowLayers(geneCount: geneCount)
         for gene in 0..<geneCount {
-            let expressing = counts.expressingCells(gene)
-            let enough =
-                expressing + Int(controlExpressing[gene])
-                >= options.filter.minimumCellsExpressed
-            layers.share[gene] = enough ? Float(Double(expressing) / Double(group.count)) : 0
+            layers.share[gene] = control.share(
+                gene: gene,
+                expressingCells: counts.expressingCells(gene),
+                cells: group.count
+            )
         }
         for (index, gene) in tested.enumerated() {
             let fit = fits[index]
-            layers.converged[gene] = fit.convergedAt == nil ? 0 : 1
-            // Iterations count those that ended without convergence, as the published package's do.
-            layers.iterations[gene] = Float(fit.convergedAt.map { $0 - 1 } ?? fit.iterations)
+            layers.setIterations(gene, done: fit.iterations, convergedAt: fit.convergedAt)
+            guard fit.convergedAt != nil else { continue }
             let error = WaldTest.standardError(
                 controlWeight: controlWeight[gene],
                 groupWeight: fit.weight
             )
-            guard fit.convergedAt != nil, fit.effect.isFinite, error.isFinite, error > 0 else {
-                continue
-            }
-            layers.effect[gene] = fit.effect
-            layers.standardError[gene] = error
-            layers.intercept[gene] = intercept[gene]
-            layers.zScore[gene] = fit.effect / error
-            layers.pValue[gene] = NormalDistribution.twoSidedPValue(z: fit.effect / error)
+            layers.setTest(
+                gene,
+                effect: fit.effect,
+                standardError: error,
+                intercept: intercept[gene]
+            )
         }
         return PerturbationRow(
             perturbation: perturbation,
             bytes: layers.encoded(options: options)
         )
-    }
-}
-
-/// The values of one row before they are put into schema order.
-private struct RowLayers {
-    var effect: [Double]
-    var standardError: [Double]
-    var intercept: [Double]
-    var zScore: [Double]
-    var pValue: [Double]
-    var converged: [Float]
-    var iterations: [Float]
-    var share: [Float]
-
-    init(geneCount: Int) {
-        let untested = [Double](repeating: .nan, count: geneCount)
-        let zeros = [Float](repeating: 0, count: geneCount)
-        effect = untested
-        standardError = untested
-        intercept = untested
-        zScore = untested
-        pValue = untested
-        converged = zeros
-        iterations = zeros
-        share = zeros
-    }
-
-    func encoded(options: AnalysisOptions) -> [UInt8] {
-        let unit = options.foldChangeBase == .log2 ? RealFunctions.log(2) : 1
-        let foldChange = effect.map { $0 / unit }
-        return RowSchema.nbGLM.encoded(geneCount: effect.count) { layer in
-            switch layer {
-            case "X", "logfoldchanges", "logfoldchange_raw": .doubles(foldChange)
-            case "z_score": .doubles(zScore)
-            case "pvalue": .doubles(pValue)
-            case "pvalue_adj": .doubles(MultipleTesting.adjust(pValue, by: options.correction))
-            case "logfoldchange_raw_ln": .doubles(effect)
-            case "intercept": .doubles(intercept)
-            case "standard_error": .doubles(standardError.map { $0 / unit })
-            case "standard_error_ln": .doubles(standardError)
-            case "converged": .singles(converged)
-            case "iterations": .singles(iterations)
-            case "pts": .singles(share)
-            default: preconditionFailure("the schema names a layer without values: \(layer)")
-            }
-        }
     }
 }

@@ -33,11 +33,11 @@ package struct ScreenDispersions: Sendable {
 /// Four streaming passes over the count blocks (gene sums, size factors, scaled sums, and, only
 /// for genes so rare that a floor binds, their dispersion terms), then the control fit by tiles.
 package struct GlobalStage {
-    private let screen: ScreenCounts
-    private let options: AnalysisOptions
+    let screen: ScreenCounts
+    let options: AnalysisOptions
     private let team: ThreadTeam
     private let memoryBytes: Int
-    private var sweep: SegmentSweep { SegmentSweep(screen: screen, team: team) }
+    var sweep: SegmentSweep { SegmentSweep(screen: screen, team: team) }
 
     /// Prepares the stage.
     ///
@@ -65,10 +65,16 @@ package struct GlobalStage {
     /// - Throws: `CountBlockError` when a spilled block cannot be read back.
     package func run(userSizeFactors: [Double]?) throws(CountBlockError) -> GlobalResult {
         let sizeFactors = try sizeFactors(userSizeFactors)
-        let dispersions = try dispersions(sizeFactors: sizeFactors)
+        if options.fitPath == .fullDesign {
+            let cache = try fullDesignCache()
+            return GlobalResult(cache: cache, sizeFactors: sizeFactors)
+        }
         var cache = ControlCache(geneCount: screen.geneCount)
-        cache[.dispersion] = dispersions.combined
-        cache[.dispersionTrend] = dispersions.trend
+        if options.usesGlobalDispersion {
+            let dispersions = try dispersions(sizeFactors: sizeFactors)
+            cache[.dispersion] = dispersions.combined
+            cache[.dispersionTrend] = dispersions.trend
+        }
         try fitControl(into: &cache, sizeFactors)
         return GlobalResult(cache: cache, sizeFactors: sizeFactors)
     }
@@ -107,7 +113,7 @@ package struct GlobalStage {
         cache.controlCells = control.count
         cache.controlMedianOffset = control.medianOffset
         cache[.controlExpressing] = sums.detections
-        cache[.controlMean] = sums.scaled.map { $0 / Double(control.count) }
+        cache[.controlMean] = controlMeans(sums, control)
         let stage = ControlStage(
             screen: screen,
             options: options,
@@ -124,52 +130,19 @@ package struct GlobalStage {
         cache[.controlWeight] = fitted.weight
     }
 
-    // MARK: - Size factors
-
-    /// Size factors by file row, completed and scaled over the labelled cells; NaN elsewhere.
-    private func sizeFactors(_ userGiven: [Double]?) throws(CountBlockError) -> [Double] {
-        let labelled = screen.labelledCells
-        let raw: [Double]
-        if let userGiven { raw = userGiven } else { raw = try estimateSizeFactors() }
-        var factors = SizeFactors.completed(labelled.map { raw[$0] })
-        if options.scaleSizeFactors { factors = SizeFactors.scaled(factors) }
-        var byRow = [Double](repeating: .nan, count: screen.groupOfCell.count)
-        for (index, row) in labelled.enumerated() { byRow[row] = factors[index] }
-        return byRow
-    }
-
-    private func estimateSizeFactors() throws(CountBlockError) -> [Double] {
-        let genes = screen.geneCount
-        let logs = LogTable()
-        let sums = try sweep.sums(over: screen.summationOrder, fields: 2) { segment, sums in
-            for index in 0..<segment.genes.count {
-                let gene = Int(segment.genes[index])
-                sums[gene] += logs.log(segment.counts[index])
-                sums[genes + gene] += 1
-            }
+    /// Mean of each gene over the control cells, as the filter and the trend take it.
+    ///
+    /// The mean of Y/s; but in cached fits, where more than four of five entries are 0, the mean of Y
+    /// over the mean of s, as the published package has it.
+    private func controlMeans(_ sums: ScaledSums, _ control: GroupOffsets) -> [Double] {
+        let cells = Double(control.count)
+        let entries = cells * Double(screen.geneCount)
+        let nonzeroShare = sums.detections.reduce(0, +) / entries
+        guard options.fitPath == .cached, 1 - nonzeroShare > 0.8 else {
+            return sums.scaled.map { $0 / cells }
         }
-        let means = SizeFactors.geometricMeans(
-            logSums: Array(sums[..<genes]),
-            detections: Array(sums[genes...])
-        )
-        let result = SharedDoubles(count: screen.groupOfCell.count, value: .nan)
-        let geneCount = screen.geneCount
-        _ = try sweep.sums(over: screen.summationOrder, fields: 0) { segment, _ in
-            withUnsafeTemporaryAllocation(of: Double.self, capacity: geneCount) { ratios in
-                for cell in 0..<segment.rows.count {
-                    let range = segment.starts[cell]..<segment.starts[cell + 1]
-                    result.values[Int(segment.rows[cell])] = means.withUnsafeBufferPointer {
-                        SizeFactors.ofCell(
-                            genes: UnsafeBufferPointer(rebasing: segment.genes[range]),
-                            counts: UnsafeBufferPointer(rebasing: segment.counts[range]),
-                            geometricMeans: $0,
-                            ratios: ratios
-                        )
-                    }
-                }
-            }
-        }
-        return result.array
+        let meanSizeFactor = FixedOrderSums.mean(control.sizeFactors)
+        return sums.counts.map { $0 / cells / meanSizeFactor }
     }
 
     // MARK: - Sums of scaled counts
@@ -253,35 +226,4 @@ package struct GlobalStage {
                 : dispersion.fromExcess(normalizedMean: means[gene], excess: excess[gene])
         }
     }
-}
-
-/// Natural logarithms of small counts, computed once.
-private struct LogTable: Sendable {
-    private let small: [Double]
-
-    init() {
-        small = (0..<256).map { RealFunctions.log(Double($0)) }
-    }
-
-    @inline(__always)
-    func log(_ count: UInt32) -> Double {
-        count < 256 ? small[Int(count)] : RealFunctions.log(Double(count))
-    }
-}
-
-/// One value per cell, each written by the one thread that has the cell's segment.
-///
-/// `@unchecked`: a cell lies in exactly one segment and a segment is handled by one thread; readers
-/// come after the barrier that ends the pass.
-private final class SharedDoubles: @unchecked Sendable {
-    let values: UnsafeMutableBufferPointer<Double>
-
-    init(count: Int, value: Double) {
-        values = .allocate(capacity: count)
-        values.initialize(repeating: value)
-    }
-
-    deinit { values.deallocate() }
-
-    var array: [Double] { Array(values) }
 }

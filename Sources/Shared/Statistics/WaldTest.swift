@@ -23,3 +23,21 @@ package enum WaldTest {
         return max(variance, 1e-12).squareRoot()
     }
 }
+
+extension WaldTest {
+    /// The standard error of the effect from the inverse of the ridged information alone.
+    ///
+    /// - Parameters:
+    ///   - controlWeight: Wc, Σ of the weights over control cells.
+    ///   - groupWeight: Wk, Σ of the weights over the perturbation's cells.
+    /// - Returns: The square root of the lower right element of H = (M + r·I)⁻¹, at least 1e-6.
+    package static func fisherStandardError(controlWeight: Double, groupWeight: Double) -> Double {
+        let ridge = FrozenEffectFit.ridge
+        let total = controlWeight + groupWeight
+        let determinant = max(
+            (total + ridge) * (groupWeight + ridge) - groupWeight * groupWeight,
+            1e-12
+        )
+        return max((total + ridge) / determinant, 1e-12).squareRoot()
+    }
+}
