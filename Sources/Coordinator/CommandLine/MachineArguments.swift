@@ -101,7 +101,8 @@ package struct OutputArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Names the result crispyx_NAME_nb_glm.h5ad; by default crispyx_nb_glm.h5ad.",
+            "Names the result crispyx_NAME_METHOD.h5ad; by default crispyx_METHOD.h5ad, METHOD "
+                + "being t_test, wilcoxon or nb_glm.",
             valueName: "name"
         )
     )
@@ -118,6 +119,12 @@ package struct OutputArguments: ParsableArguments {
 
     @Flag(help: "Print a summary as JSON instead of the result's path.")
     var json = false
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Record time and memory of every stage in the run directory and in --json."
+    )
+    var profiling = false
 
     /// Every option at its default.
     package init() {}

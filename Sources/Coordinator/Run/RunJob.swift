@@ -19,7 +19,7 @@ final class RunJob {
     private let display: ProgressDisplay
     private let signals: RunSignals
     private let topology: Topology
-    private let schema = RowSchema.nbGLM
+    private let schema: RowSchema
     private var clock = StageClock()
 
     init(request: RunRequest, log: Logger, display: ProgressDisplay, signals: RunSignals) {
@@ -27,6 +27,7 @@ final class RunJob {
         self.log = log
         self.display = display
         self.signals = signals
+        schema = request.options.rowSchema
         topology = Topology.discover()
     }
 
@@ -48,10 +49,7 @@ final class RunJob {
         let fingerprint = try Fingerprint(
             options: options,
             schema: schema,
-            plan: screen.plan,
-            genes: screen.genes,
-            blocks: screen.counts.blocks,
-            userSizeFactors: screen.userSizeFactors
+            screen: screen
         )
         var report = report(screen, fingerprint)
         if let published = try alreadyPublished(fingerprint) {
@@ -230,8 +228,9 @@ final class RunJob {
                     schema: self.schema,
                     plan: screen.plan,
                     genes: screen.genes,
-                    sizeFactors: screen.counts.labelledCells.map { global.sizeFactors[$0] },
-                    fingerprint: fingerprint.text
+                    sizeFactors: global.sizeFactors.isEmpty
+                        ? [] : screen.counts.labelledCells.map { global.sizeFactors[$0] },
+                    fingerprint: fingerprint
                 ).layout
             },
             global: global
@@ -243,7 +242,7 @@ final class RunJob {
         _ screen: LoadedScreen,
         _ options: AnalysisOptions
     ) throws(RunFailure) -> GlobalResult {
-        let stage = GlobalStage(
+        let stage = FreezingStage(
             screen: screen.counts,
             options: options,
             team: ThreadTeam(threadCount: threads),

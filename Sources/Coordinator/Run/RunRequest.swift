@@ -15,8 +15,15 @@ struct RunRequest: Sendable {
     var perturbations: [String]?
     /// File with one size factor a line; nil to estimate.
     var sizeFactorFile: String?
+    /// Column of `obs` with size factors; nil to estimate.
+    var sizeFactorColumn: String?
     /// Options that decide the numbers; the control label is filled in once it is known.
     var options: AnalysisOptions
+
+    /// Whether `uns/rank_genes_groups` is written too.
+    var scanpyFormat: Bool
+    /// Whether time and memory of every stage are recorded.
+    var profiling: Bool
 
     /// Path of the result.
     var output: String
@@ -71,6 +78,8 @@ package struct MemoryPlan: Equatable, Sendable {
     package var reading: Int { data / 8 }
     /// Control counts of one tile of genes, bytes.
     package var controlTile: Int { data / 8 }
+    /// Tiles of the control cells held for workers, bytes; beyond it they are spilled.
+    package var servedTiles: Int { data / 8 }
     /// All local worker processes together, bytes.
     package var workers: Int { data / 4 }
 }

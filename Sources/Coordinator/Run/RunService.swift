@@ -72,7 +72,7 @@ struct RunService {
         }
         let display = display
         let server = RunServer(
-            configuration: configuration(state, runID),
+            configuration: try configuration(state, runID),
             mailbox: mailbox,
             writer: writer,
             localWorkers: workers,
@@ -98,17 +98,10 @@ struct RunService {
     private func configuration(
         _ state: Continuation,
         _ runID: Bytes16
-    ) -> RunServer.Configuration {
+    ) throws(RunFailure) -> RunServer.Configuration {
         let genes = screen.genes.count
         let rowBytes = UInt64(schema.rowByteCount(geneCount: genes))
-        var factors: [UInt8] = []
-        factors.append(littleEndian: state.global.sizeFactors)
-        let resources = ServedResources(
-            controlCache: state.global.cache.encoded(),
-            sizeFactors: factors,
-            blocks: screen.counts.blocks,
-            groupOfPerturbation: screen.plan.testedGroups
-        )
+        let resources = try resources(state)
         let optionsDigest = fingerprint.optionsJSON.withUnsafeBytes { Digest128(of: $0) }
         return RunServer.Configuration(
             welcome: Welcome(
@@ -130,6 +123,40 @@ struct RunService {
             resources: resources,
             units: units(genes),
             durable: Set(state.digests.keys.map { PerturbationIndex($0) })
+        )
+    }
+
+    /// What workers may fetch.
+    private func resources(_ state: Continuation) throws(RunFailure) -> ServedResources {
+        var common = [(name: ServedResources.controlCache, bytes: state.global.cache.encoded())]
+        if !state.global.sizeFactors.isEmpty {
+            var factors: [UInt8] = []
+            factors.append(littleEndian: state.global.sizeFactors)
+            common.append((ServedResources.sizeFactors, factors))
+        }
+        return ServedResources(
+            common: common,
+            blocks: screen.counts.blocks,
+            groupOfPerturbation: screen.plan.testedGroups,
+            control: try servedControl()
+        )
+    }
+
+    /// The control cells in pieces, for methods whose fits read them.
+    private func servedControl() throws(RunFailure) -> ServedControl? {
+        guard request.options.readsControlCells else { return nil }
+        let tiler = ControlTiler(
+            screen: screen.counts,
+            memoryBytes: request.memory.servedTiles,
+            scratchDirectory: request.scratchDirectory
+        )
+        let tiled = try RunFailure.wrapping { () throws(CountBlockError) in
+            try tiler.run(tileNonzeros: request.memory.workers / 64)
+        }
+        return ServedControl(
+            tiled,
+            blocks: screen.counts.blocks,
+            group: screen.plan.controlGroup
         )
     }
 

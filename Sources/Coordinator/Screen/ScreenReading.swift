@@ -11,6 +11,17 @@ struct LoadedScreen {
     let counts: ScreenCounts
     let userSizeFactors: [Double]?
     let report: StreamReport
+
+    /// What decides the numbers beside counts, labels and options.
+    var extras: [(name: String, bytes: [UInt8])] {
+        var extras: [(name: String, bytes: [UInt8])] = []
+        if let userSizeFactors {
+            var bytes: [UInt8] = []
+            bytes.append(littleEndian: userSizeFactors)
+            extras.append(("size-factors", bytes))
+        }
+        return extras
+    }
 }
 
 /// Reads labels, genes and counts of an input, once, within a memory budget.

@@ -1,0 +1,44 @@
+package import ComputeThreads
+package import CountBlocks
+
+/// Computes what belongs to the screen as a whole, in the way of the method that is asked for.
+package struct FreezingStage {
+    private let screen: ScreenCounts
+    private let options: AnalysisOptions
+    private let team: ThreadTeam
+    private let memoryBytes: Int
+
+    /// Prepares the stage.
+    ///
+    /// - Parameters:
+    ///   - screen: The screen's blocks.
+    ///   - options: Options that decide the numbers.
+    ///   - team: Threads to compute with.
+    ///   - memoryBytes: Budget for the control cells of a tile of genes.
+    package init(
+        screen: ScreenCounts,
+        options: AnalysisOptions,
+        team: ThreadTeam,
+        memoryBytes: Int
+    ) {
+        self.screen = screen
+        self.options = options
+        self.team = team
+        self.memoryBytes = memoryBytes
+    }
+
+    /// Runs the stage.
+    ///
+    /// - Parameter userSizeFactors: Factors by file row, used instead of estimates; nil to estimate.
+    /// - Returns: The frozen values, with size factors where the method has them.
+    /// - Throws: `CountBlockError` when a spilled block cannot be read back.
+    package func run(userSizeFactors: [Double]?) throws(CountBlockError) -> GlobalResult {
+        let stage = GlobalStage(
+            screen: screen,
+            options: options,
+            team: team,
+            memoryBytes: memoryBytes
+        )
+        return try stage.run(userSizeFactors: userSizeFactors)
+    }
+}
