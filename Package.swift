@@ -83,6 +83,7 @@ let package = Package(
             "DifferentialExpression",
             ["ComputeThreads", "CountBlocks", "Digests", "Statistics"]
         ),
+        shared("DesignChecks", ["CLAPACK", "Statistics"]),
         shared("HDF5", ["CHDF5", "ComputeThreads"]),
         shared("AnnData", ["CDeflate", "ComputeThreads", "HDF5"]),
         shared("Scheduling", ["Digests"]),
@@ -139,6 +140,7 @@ let package = Package(
                 "Statistics",
             ]
         ),
+        tests("DesignChecksTests", ["DesignChecks", "Statistics"]),
         tests("DigestsTests", ["Digests"]),
         tests(
             "EndToEndTests",

@@ -7,6 +7,9 @@ package final class BlockStore: Sendable {
     /// Genes of the screen.
     package let geneCount: Int
 
+    /// Kind of the values of all blocks.
+    package let kind: SegmentHeader.Kind
+
     /// The blocks by group.
     package let blocks: [BlockSummary]
 
@@ -34,6 +37,7 @@ package final class BlockStore: Sendable {
     init(
         groupCount: Int,
         geneCount: Int,
+        kind: SegmentHeader.Kind,
         segments sealed: [StoredSegment],
         scratch: ScratchFile?,
         bytesSpilled: Int
@@ -78,6 +82,7 @@ package final class BlockStore: Sendable {
             )
         }
         self.geneCount = geneCount
+        self.kind = kind
         self.blocks = blocks
         self.segments = segments
         self.scratch = scratch
@@ -129,13 +134,13 @@ package final class BlockStore: Sendable {
         let stored = segments[try position(group: group, index: index)]
         if stored.pieces.count == 1, case .memory(let bytes) = stored.pieces[0] {
             try bytes.withRawBytes { bytes throws(CountBlockError) in
-                try segment.decode(bytes: bytes, geneCount: geneCount)
+                try segment.decode(bytes: bytes, geneCount: geneCount, kind: kind)
             }
             return
         }
         try readSegment(group: group, index: index, into: &buffer)
         try buffer.withRawBytes { bytes throws(CountBlockError) in
-            try segment.decode(bytes: bytes, geneCount: geneCount)
+            try segment.decode(bytes: bytes, geneCount: geneCount, kind: kind)
         }
     }
 

@@ -2,6 +2,9 @@
 ///
 /// Made by ``CellEncoder``; consumed by ``BlockBuilder``. Immutable, so it may cross threads.
 package struct EncodedCells: Sendable {
+    /// Kind of the values.
+    package let kind: SegmentHeader.Kind
+
     /// Number of genes of the screen.
     package let geneCount: Int
 
@@ -21,12 +24,14 @@ package struct EncodedCells: Sendable {
     package var cellCount: Int { nonzeroCounts.count }
 
     init(
+        kind: SegmentHeader.Kind,
         geneCount: Int,
         firstRow: UInt32,
         nonzeroCounts: [UInt32],
         offsets: [Int],
         bytes: [UInt8]
     ) {
+        self.kind = kind
         self.geneCount = geneCount
         self.firstRow = firstRow
         self.nonzeroCounts = nonzeroCounts

@@ -14,6 +14,8 @@ struct RowLayers {
     var iterations: [Float]
     /// Share of the perturbation's cells that express the gene.
     var share: [Float]
+    /// Share of the control cells that do; only in rows that say so themselves.
+    var controlShare: [Float] = []
     /// Dispersion used in the test; only in rows that have dispersions of their own.
     var dispersion: [Double] = []
     /// The gene's own estimate; likewise.
@@ -81,6 +83,7 @@ struct RowLayers {
             case "converged": .singles(converged)
             case "iterations": .singles(iterations)
             case "pts": .singles(share)
+            case "pts_rest": .singles(controlShare)
             default: preconditionFailure("the schema names a layer without values: \(layer)")
             }
         }
