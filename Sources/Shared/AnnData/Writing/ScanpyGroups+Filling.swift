@@ -86,6 +86,7 @@ extension ScanpyGroups {
     ///   - elementBytes: Bytes of one field.
     ///   - orders: Gene at each rank, for each row of the panel.
     ///   - values: The fields of a row in gene order.
+    /// - Throws: ``AnnDataWriteError`` when reading or writing fails.
     private static func write(
         _ rows: ResultRows,
         _ panel: Range<Int>,
