@@ -9,8 +9,8 @@ package enum NotAvailableYet {
     private static let options: Set<String> = [
         "--batch-size", "--cell-chunk-size", "--chunk-size", "--config", "--cook-filter",
         "--covariates", "--dispersion", "--dispersion-method", "--dispersion-scope",
-        "--hosts", "--irls-batch-size", "--lfc-shrinkage-type", "--min-total-count", "--n-jobs",
-        "--numa", "--optimization-method", "--poisson-init-iter", "--prior-scale-mode",
+        "--irls-batch-size", "--lfc-shrinkage-type", "--min-total-count", "--n-jobs",
+        "--optimization-method", "--poisson-init-iter", "--prior-scale-mode",
         "--profiling", "--scanpy-format", "--se-method", "--share-dispersion",
         "--shrink-dispersion", "--size-factor-column", "--size-factor-method",
         "--size-factor-scope", "--status-port", "--tie-correct", "--tls-ca", "--tls-cert",

@@ -40,7 +40,8 @@ struct NotAvailableYetTests {
         arguments: [
             ["screen.h5ad", "--method", "nb-glm", "--threads=4", "-o", "config"],
             ["--no-scale-size-factors"], ["--size-factors", "f"], ["--size-factor"],
-            ["--output=--config"], ["-config"], ["--configs"], ["--no-"], ["--"], ["--no-no-numa"],
+            ["--output=--config"], ["-config"], ["--configs"], ["--no-"], ["--"],
+            ["--no-no-covariates"], ["--hosts", "f", "--numa=off"],
         ]
     )
     func others(arguments: [String]) {
