@@ -66,7 +66,7 @@ import Glibc
             close(pair.child)
         }
         let sent = TokenFile.line(of: token) + Array("rest".utf8)
-        #expect(write(pair.parent, sent, sent.count) == sent.count)
+        #expect(send(pair.parent, sent, sent.count, 0) == sent.count)
         #expect(try TokenFile.read(from: pair.child) == token)
         var rest = [UInt8](repeating: 0, count: 10)
         #expect(read(pair.child, &rest, 10) == 4)
@@ -76,7 +76,7 @@ import Glibc
     func aStreamWithoutATokenIsRefused(_ text: String) throws {
         let pair = try SocketPair.make()
         let bytes = Array(text.utf8)
-        #expect(write(pair.parent, bytes, bytes.count) == bytes.count)
+        #expect(send(pair.parent, bytes, bytes.count, 0) == bytes.count)
         close(pair.parent)
         defer { close(pair.child) }
         #expect(throws: TransportError.self) { try TokenFile.read(from: pair.child) }

@@ -88,6 +88,7 @@ inside() {
 
 clean_up() {
     local status=$? pid
+    set +e
     trap '' INT TERM
     for pid in "${processes[@]}" $(inside); do kill "$pid" 2>/dev/null; done
     for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -113,7 +114,7 @@ options=(--method nb-glm --perturbation-column perturbation --control-label cont
 make_screen() {
     screen=$work/screen.h5ad
     say "simulating a screen"
-    "$bin/crispyx-coordinator" simulate "$screen" --perturbations "${CRISPYX_TEST_ROWS:-300}" \
+    "$bin/crispyx-coordinator" simulate "$screen" --perturbations "${CRISPYX_TEST_ROWS:-1200}" \
         --genes 3000 --cells-per-perturbation 60 --control-cells 800 --depth 6000 --seed 4 \
         --quiet >/dev/null
     expected=$work/local.h5ad

@@ -60,10 +60,11 @@ token_is_visible() {
         grep -v grep | grep -qF "$digits"
 }
 
+# Becomes the coordinator, so that the number of the shell is its own.
 run_on_hosts() {
     local output=$1
     shift
-    "$bin/crispyx-coordinator" "$screen" "${options[@]}" --hosts "$work/ssh/hosts.txt" \
+    exec "$bin/crispyx-coordinator" "$screen" "${options[@]}" --hosts "$work/ssh/hosts.txt" \
         --token-file "$work/ssh/token" --output "$output" "$@"
 }
 
@@ -105,8 +106,10 @@ test_ssh() {
     wait "$coordinator" 2>/dev/null || true
     proof "ssh: workers end within 15 s when the coordinator is killed" eventually 15 no_workers
     status=0
-    run_on_hosts "$output" --resume >/dev/null 2>>"$work/ssh/killed.log" || status=$?
+    (run_on_hosts "$output" --resume) >/dev/null 2>>"$work/ssh/killed.log" || status=$?
     proof "ssh: --resume after both ends with status 0" [ "$status" = 0 ]
+    proof "ssh: ... keeping rows of before" grep -qE 'resuming.*rows_kept=[1-9]' \
+        "$work/ssh/killed.log"
     proof "ssh: ... and the same bytes" same "$output"
     proof "ssh: no worker is left on the machines again" eventually 10 no_workers
 }
