@@ -44,7 +44,8 @@ final class SessionRunner {
         case terminate
     }
 
-    private let hello: Hello
+    /// The greeting; the run is named in it once the connection's target is known.
+    var hello: Hello
     private let log: Logger
     private let mailbox = Mailbox<Event>()
     private let threads: JobThreads

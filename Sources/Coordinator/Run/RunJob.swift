@@ -28,7 +28,8 @@ final class RunJob {
         self.display = display
         self.signals = signals
         schema = request.options.rowSchema
-        topology = Topology.discover()
+        let whole = Topology.discover()
+        topology = (try? whole.selecting(request.numa)) ?? whole
     }
 
     /// What the command has to do after a run.
@@ -96,7 +97,8 @@ final class RunJob {
         }
         if let tokenFile = request.tokenFile {
             do {
-                _ = try TokenFile.load(path: tokenFile)
+                let (_, isNew) = try TokenFile.loadOrCreate(path: tokenFile)
+                if isNew { log.notice("made a new token", metadata: ["file": "\(tokenFile)"]) }
             } catch {
                 throw RunFailure(.refused, "\(error)")
             }
