@@ -51,8 +51,10 @@ final class RunJob {
         let fingerprint = try Fingerprint(
             options: options,
             schema: schema,
-            screen: screen
+            screen: screen,
+            request: request
         )
+        try request.earlier?.check(genes: screen.genes, content: fingerprint.content)
         var report = report(screen, fingerprint)
         if let published = try alreadyPublished(fingerprint) {
             report.outcome = .alreadyComplete
@@ -174,6 +176,7 @@ final class RunJob {
     private func report(_ screen: LoadedScreen, _ fingerprint: Fingerprint) -> RunReport {
         var report = RunReport(
             outcome: .computed,
+            input: URL(filePath: request.input).path,
             output: request.output,
             fingerprint: fingerprint.text,
             method: request.options.method.rawValue,
@@ -225,15 +228,19 @@ final class RunJob {
         FailPoint.pass("frozen")
         return try opening.begin(
             options,
-            layout: { global in
-                ResultDescription(
+            layout: { global throws(RunFailure) in
+                if let earlier = self.request.earlier {
+                    return try earlier.layout(fingerprint: fingerprint.text, options: options)
+                }
+                return ResultDescription(
                     options: options,
                     schema: self.schema,
                     plan: screen.plan,
                     genes: screen.genes,
                     sizeFactors: global.sizeFactors.isEmpty
                         ? [] : screen.counts.labelledCells.map { global.sizeFactors[$0] },
-                    fingerprint: fingerprint
+                    fingerprint: fingerprint,
+                    scanpyMatrix: self.request.scanpyFormat ? self.request.matrix : nil
                 ).layout
             },
             global: global
@@ -289,10 +296,18 @@ final class RunJob {
             rows: state.rows,
             schema: schema,
             cache: state.global.cache,
-            minimumMean: request.options.minimumMean
+            minimumMean: request.options.minimumMean,
+            earlier: request.earlier
         )
         FailPoint.pass("before-publication")
         let tally = try publication.complete(digests: digests, lost: lost)
+        try RunFailure.wrapping { () throws(AnnDataWriteError) in
+            try ScanpyGroups.fill(
+                state.rows,
+                genes: screen.genes,
+                memoryBytes: request.memory.controlTile
+            )
+        }
         let frame = try FrameDigest.compute(path: state.rows.path, map: state.rows.map)
         guard "\(frame)" == state.frameDigest else {
             throw RunFailure(

@@ -13,6 +13,8 @@ struct RunReport: Codable {
     }
 
     var outcome: Outcome
+    /// Path of the screen, as the run read it.
+    var input: String
     var output: String
     var fingerprint: String
     var method: String

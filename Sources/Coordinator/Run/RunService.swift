@@ -156,7 +156,10 @@ struct RunService {
             common: common,
             blocks: screen.counts.blocks,
             groupOfPerturbation: screen.plan.testedGroups,
-            control: try servedControl()
+            control: try servedControl(),
+            inputs: request.earlier.map { earlier in
+                (earlier.inputBytes, { try earlier.input(row: $0) })
+            }
         )
     }
 

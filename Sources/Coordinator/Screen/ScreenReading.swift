@@ -57,7 +57,12 @@ struct ScreenReading {
             control: request.controlLabel,
             perturbations: request.perturbations
         )
-        let userSizeFactors = try userSizeFactors(file)
+        if request.scanpyFormat,
+            let problem = ScanpyGroups.problem(perturbations: plan.perturbations)
+        {
+            throw RunFailure(.usage, problem)
+        }
+        let userSizeFactors = try userSizeFactors(file, labels)
         let covariates = try covariates(file)
         let values = try values(file)
         note(plan, genes)
@@ -85,7 +90,13 @@ struct ScreenReading {
         )
     }
 
-    private func userSizeFactors(_ file: ScreenFile) throws(RunFailure) -> [Double]? {
+    private func userSizeFactors(
+        _ file: ScreenFile,
+        _ labels: CellLabels
+    ) throws(RunFailure) -> [Double]? {
+        if let earlier = request.earlier {
+            return try earlier.sizeFactors(groupOfCell: labels.codes)
+        }
         if let path = request.sizeFactorFile {
             return try SizeFactorFile.read(path, cellCount: file.cellCount)
         }
