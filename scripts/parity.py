@@ -206,7 +206,9 @@ def labelled_only(case, folder, result):
     if case.tidy is None or result.get("size_factors") is None:
         return result
     known = anndata.read_h5ad(folder / case.input, backed="r").obs[COLUMN].notna().to_numpy()
-    return {**result, "size_factors": np.asarray(result["size_factors"])[known]}
+    factors = np.asarray(result["size_factors"])
+    # Ours are those of the labelled cells alone.
+    return {**result, "size_factors": factors if len(factors) == known.sum() else factors[known]}
 
 
 def insecure(case, folder, reference, source):

@@ -100,6 +100,9 @@ SILENT = table(
     iterations=Bound(beside=1e-2),
 )
 
+# Layers in which a silent gene moves the others of its row.
+ROWWISE = ("pvalue_adj", "dispersion_trend")
+
 # Welch's t-test: the reference's sums in single precision are repeated in its order; its tail of
 # the t distribution is good to 2e-9; expm1 and log2 can tip the rounding of a fold change.
 T_TEST = {
