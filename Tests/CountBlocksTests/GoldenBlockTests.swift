@@ -26,10 +26,10 @@ import Testing
         }
     }
 
-    private static func golden() throws -> [UInt8] {
+    private static func golden(_ name: String = "block-v1") throws -> [UInt8] {
         let url = try #require(
             Bundle.module.url(
-                forResource: "block-v1",
+                forResource: name,
                 withExtension: "bin",
                 subdirectory: "Fixtures"
             )
@@ -59,5 +59,69 @@ import Testing
         let decoded = try decodeBlock(Self.golden(), geneCount: 300)
         #expect(decoded.map(\.cell) == Self.cells())
         #expect(decoded.map(\.row) == (0..<1040).map { 2 * $0 + 5 })
+    }
+
+    /// The cells of values of Fixtures/make_block.py.
+    private static func valueCells<Value: ExpressionValue>(
+        _: Value.Type
+    ) -> [ValueTestCell<Value>] {
+        var state: UInt64 = 7
+        func draw(_ limit: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int((state >> 33) % UInt64(limit))
+        }
+        return (0..<120).map { i in
+            let share = i % 29 == 0 ? 100 : i % 7 == 0 ? 30 : i % 11 == 0 ? 0 : 4
+            let few = i % 29 == 0 ? 600 : i % 3 != 0 ? 5 : 24
+            var cell = ValueTestCell<Value>()
+            for gene in 0..<UInt32(300) where draw(100) < share {
+                cell.genes.append(gene)
+                if i % 5 == 4 {
+                    cell.values.append(Value(1 + draw(16_777_215)) / 1_048_576)
+                } else {
+                    let eighths = draw(2 * few) - few
+                    cell.values.append(Value(eighths < 0 ? eighths : eighths + 1) / 8)
+                }
+            }
+            return cell
+        }
+    }
+
+    private static func checkValues<Value: ExpressionValue>(
+        _: Value.Type,
+        _ name: String,
+        digest: String
+    ) throws {
+        let builder = BlockBuilder(
+            groupCount: 1,
+            geneCount: 300,
+            kind: Value.segmentKind,
+            memoryBytes: 1 << 30,
+            scratchDirectory: "/"
+        )
+        let encoder = CellEncoder(geneCount: 300)
+        let cells = valueCells(Value.self)
+        for (i, cell) in cells.enumerated() {
+            try builder.append(encoder.encode([cell], firstRow: 3 * i + 1), groups: [0])
+        }
+        let store = try builder.finish()
+        #expect(try store.bytes(0) == golden(name))
+        #expect(store.blocks[0].digest.description == digest)
+        let decoded = try decodeValueBlock(golden(name), geneCount: 300, of: Value.self)
+        #expect(decoded.map(\.cell) == cells)
+        #expect(decoded.map(\.row) == cells.indices.map { 3 * $0 + 1 })
+    }
+
+    @Test func blocksOfValuesAreThoseOfTheDescription() throws {
+        try Self.checkValues(
+            Float.self,
+            "block-v1-float32",
+            digest: "75912fd93c9c18e85bcf349c455af906"
+        )
+        try Self.checkValues(
+            Double.self,
+            "block-v1-float64",
+            digest: "fde7f2982a3956adc112c4d6079a80f3"
+        )
     }
 }

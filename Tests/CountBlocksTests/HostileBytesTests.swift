@@ -23,7 +23,7 @@ import Testing
     }
 
     /// The segment with the digest that its content has.
-    private static func resealed(_ segment: [UInt8]) -> [UInt8] {
+    static func resealed(_ segment: [UInt8]) -> [UInt8] {
         let cells = segment[16..<20].reversed().reduce(0) { $0 << 8 | Int($1) }
         let payloadOffset = 48 + 8 * cells
         guard payloadOffset <= segment.count else { return segment }
@@ -233,7 +233,8 @@ import Testing
         let payload = 48 + 8 * 4
         #expect(error(0, 0) == .notASegment)
         #expect(error(8, 9) == .unsupportedVersion(9))
-        #expect(error(10, 2) == .unsupportedKind(2))
+        #expect(error(10, 2) == .kindMismatch(expected: .integerCounts, found: .float32Values))
+        #expect(error(10, 4) == .unsupportedKind(4))
         #expect(error(12, 41) == .geneCountMismatch(expected: 40, found: 41))
         #expect(
             error(16, 0) == .impossibleSize(field: .cells, value: 0, allowed: 1...1024)
@@ -244,6 +245,7 @@ import Testing
         #expect(error(20, 27) == .nonzeroCountMismatch(expected: 27, found: 26))
         #expect(error(48 + 8, 1) == .rowsNotAscending(cell: 2))
         #expect(error(payload, 7) == .damagedCell(cell: 0, .unknownForm(7)))
+        #expect(error(payload, 2) == .damagedCell(cell: 0, .unknownForm(2)))
         #expect(error(payload + 2, 37) == .damagedCell(cell: 0, .geneOutOfRange))
         #expect(error(payload + 5, 0) == .damagedCell(cell: 0, .countOutOfRange(0x0100)))
         #expect(error(segment.count - 1, 1) == nil)

@@ -18,7 +18,7 @@ func hexTable(_ name: String, columns: Int) throws -> [(name: String, numbers: [
 
 /// The functions of `Fixtures/bounded_minimiser/make_minima.py`.
 private enum Problems {
-    typealias Evaluation = BoundedMinimiser.Evaluation
+    typealias Evaluation = BoundedMinimiser<SIMD2<Double>>.Evaluation
 
     static let all: [String: @Sendable (SIMD2<Double>) -> Evaluation] = [
         "quadratic": quadratic, "narrow": narrow, "rosenbrock": rosenbrock,

@@ -15,6 +15,7 @@ internal import Digests
 package final class BlockBuilder {
     private let groupCount: Int
     private let geneCount: Int
+    private let kind: SegmentHeader.Kind
     private let memoryBytes: Int
     private let scratchDirectory: String
     private let pool: ChunkPool
@@ -34,17 +35,20 @@ package final class BlockBuilder {
     /// - Parameters:
     ///   - groupCount: Number of groups, at least 0.
     ///   - geneCount: Genes of the screen, 1 to ``SegmentLimits/geneCount``.
+    ///   - kind: Kind of the values of all cells.
     ///   - memoryBytes: Budget for payload and sealed segments in memory.
     ///   - scratchDirectory: Where to make the scratch file, once it is needed.
     package convenience init(
         groupCount: Int,
         geneCount: Int,
+        kind: SegmentHeader.Kind = .integerCounts,
         memoryBytes: Int,
         scratchDirectory: String
     ) {
         self.init(
             groupCount: groupCount,
             geneCount: geneCount,
+            kind: kind,
             memoryBytes: memoryBytes,
             scratchDirectory: scratchDirectory,
             scratch: nil
@@ -55,12 +59,14 @@ package final class BlockBuilder {
     package convenience init(
         groupCount: Int,
         geneCount: Int,
+        kind: SegmentHeader.Kind = .integerCounts,
         memoryBytes: Int,
         scratch: ScratchFile
     ) {
         self.init(
             groupCount: groupCount,
             geneCount: geneCount,
+            kind: kind,
             memoryBytes: memoryBytes,
             scratchDirectory: scratch.directory,
             scratch: scratch
@@ -70,6 +76,7 @@ package final class BlockBuilder {
     private init(
         groupCount: Int,
         geneCount: Int,
+        kind: SegmentHeader.Kind,
         memoryBytes: Int,
         scratchDirectory: String,
         scratch: ScratchFile?
@@ -78,6 +85,7 @@ package final class BlockBuilder {
         precondition(geneCount >= 1 && geneCount <= SegmentLimits.geneCount)
         self.groupCount = groupCount
         self.geneCount = geneCount
+        self.kind = kind
         self.memoryBytes = memoryBytes
         self.scratchDirectory = scratchDirectory
         self.scratch = scratch
@@ -104,16 +112,16 @@ package final class BlockBuilder {
         _ cells: EncodedCells,
         groups: UnsafeBufferPointer<Int32>
     ) throws(CountBlockError) {
-        precondition(!isFinished && cells.geneCount == geneCount)
+        precondition(!isFinished && cells.geneCount == geneCount && cells.kind == kind)
         precondition(groups.count == cells.cellCount, "one group for each cell")
         precondition(cells.firstRow >= nextRow, "cells out of file order")
-        nextRow = cells.firstRow + UInt32(cells.cellCount)
+        nextRow = cells.cellCount > 0 ? cells.row(cells.cellCount - 1) + 1 : nextRow
         try cells.bytes.withRawBytes { bytes throws(CountBlockError) in
             for cell in 0..<groups.count where groups[cell] >= 0 {
                 let group = Int(groups[cell])
                 precondition(group < groupCount, "group \(group) of \(groupCount)")
                 open[group].append(
-                    row: cells.firstRow + UInt32(cell),
+                    row: cells.row(cell),
                     nonzeros: cells.nonzeroCounts[cell],
                     payload: UnsafeRawBufferPointer(
                         rebasing: bytes[cells.offsets[cell]..<cells.offsets[cell + 1]]
@@ -140,6 +148,7 @@ package final class BlockBuilder {
         let store = BlockStore(
             groupCount: groupCount,
             geneCount: geneCount,
+            kind: kind,
             segments: sealed,
             scratch: scratch,
             bytesSpilled: scratchEnd
@@ -155,7 +164,12 @@ package final class BlockBuilder {
     package var bytesSpilled: Int { scratchEnd }
 
     private func seal(_ group: Int) {
-        let segment = open[group].seal(group: group, geneCount: geneCount, pool: pool)
+        let segment = open[group].seal(
+            group: group,
+            kind: kind,
+            geneCount: geneCount,
+            pool: pool
+        )
         sealedMemoryBytes += segment.memoryByteCount
         sealed.append(segment)
     }

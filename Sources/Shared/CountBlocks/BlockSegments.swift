@@ -8,6 +8,7 @@ package import Digests
 package struct BlockSegments: ~Copyable {
     private let bytes: UnsafeRawBufferPointer
     private let geneCount: Int
+    private let kind: SegmentHeader.Kind
     private let expectedDigest: Digest128?
     private let digester = Digester()
     private var position = 0
@@ -19,10 +20,17 @@ package struct BlockSegments: ~Copyable {
     /// - Parameters:
     ///   - bytes: The whole block; must stay valid while this value is used. May be empty.
     ///   - geneCount: Genes of the screen.
+    ///   - kind: Kind of values that the block must have.
     ///   - digest: The announced digest of the block, see ``BlockSummary/digest``.
-    package init(bytes: UnsafeRawBufferPointer, geneCount: Int, digest: Digest128? = nil) {
+    package init(
+        bytes: UnsafeRawBufferPointer,
+        geneCount: Int,
+        kind: SegmentHeader.Kind = .integerCounts,
+        digest: Digest128? = nil
+    ) {
         self.bytes = bytes
         self.geneCount = geneCount
+        self.kind = kind
         expectedDigest = digest
     }
 
@@ -40,15 +48,16 @@ package struct BlockSegments: ~Copyable {
             return false
         }
         let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
-        let header = try SegmentHeader(parsing: rest, geneCount: geneCount)
+        let header = try SegmentHeader(parsing: rest, geneCount: geneCount, kind: kind)
         guard rest.count >= header.segmentByteCount else {
             throw .truncated(neededBytes: header.segmentByteCount, foundBytes: rest.count)
         }
         try segment.decode(
             bytes: UnsafeRawBufferPointer(rebasing: rest[..<header.segmentByteCount]),
-            geneCount: geneCount
+            geneCount: geneCount,
+            kind: kind
         )
-        let (firstRow, lastRow) = segment.withCells { ($0.rows.first, $0.rows.last) }
+        let (firstRow, lastRow) = (segment.firstRow, segment.lastRow)
         if let firstRow, let previous = self.lastRow, firstRow <= previous {
             throw .rowsNotAscending(cell: 0)
         }
@@ -65,5 +74,39 @@ package struct BlockSegments: ~Copyable {
             throw .blockDigestMismatch(expected: expectedDigest, found: digest)
         }
         isVerified = true
+    }
+}
+
+extension DecodedSegment {
+    /// Decodes all segments of a block.
+    ///
+    /// - Parameters:
+    ///   - bytes: The whole block.
+    ///   - geneCount: Genes of the screen.
+    ///   - kind: Kind of values that the block must have.
+    ///   - digest: The announced digest of the block.
+    /// - Returns: The segments in order.
+    /// - Throws: `CountBlockError` when the bytes are not the announced block.
+    package static func all(
+        of bytes: [UInt8],
+        geneCount: Int,
+        kind: SegmentHeader.Kind,
+        digest: Digest128
+    ) throws(CountBlockError) -> [DecodedSegment] {
+        try bytes.withRawBytes { bytes throws(CountBlockError) in
+            var segments: [DecodedSegment] = []
+            var iterator = BlockSegments(
+                bytes: bytes,
+                geneCount: geneCount,
+                kind: kind,
+                digest: digest
+            )
+            var segment = DecodedSegment()
+            while try iterator.next(into: &segment) {
+                segments.append(segment)
+                segment = DecodedSegment()
+            }
+            return segments
+        }
     }
 }

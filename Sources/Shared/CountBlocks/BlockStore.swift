@@ -7,6 +7,9 @@ package final class BlockStore: Sendable {
     /// Genes of the screen.
     package let geneCount: Int
 
+    /// Kind of the values of all blocks.
+    package let kind: SegmentHeader.Kind
+
     /// The blocks by group.
     package let blocks: [BlockSummary]
 
@@ -34,6 +37,7 @@ package final class BlockStore: Sendable {
     init(
         groupCount: Int,
         geneCount: Int,
+        kind: SegmentHeader.Kind,
         segments sealed: [StoredSegment],
         scratch: ScratchFile?,
         bytesSpilled: Int
@@ -78,6 +82,7 @@ package final class BlockStore: Sendable {
             )
         }
         self.geneCount = geneCount
+        self.kind = kind
         self.blocks = blocks
         self.segments = segments
         self.scratch = scratch
@@ -90,6 +95,19 @@ package final class BlockStore: Sendable {
     /// Number of segments of a group's block.
     package func segmentCount(_ group: Int) -> Int {
         blocks[group].segmentCount
+    }
+
+    /// What is known of a segment without reading it.
+    ///
+    /// - Throws: `CountBlockError.noSuchSegment`.
+    package func summary(group: Int, index: Int) throws(CountBlockError) -> SegmentSummary {
+        let segment = segments[try position(group: group, index: index)]
+        return SegmentSummary(
+            cellCount: segment.cellCount,
+            nonzeroCount: segment.nonzeroCount,
+            byteCount: segment.byteCount,
+            digest: segment.digest
+        )
     }
 
     /// Reads one segment.
@@ -129,13 +147,13 @@ package final class BlockStore: Sendable {
         let stored = segments[try position(group: group, index: index)]
         if stored.pieces.count == 1, case .memory(let bytes) = stored.pieces[0] {
             try bytes.withRawBytes { bytes throws(CountBlockError) in
-                try segment.decode(bytes: bytes, geneCount: geneCount)
+                try segment.decode(bytes: bytes, geneCount: geneCount, kind: kind)
             }
             return
         }
         try readSegment(group: group, index: index, into: &buffer)
         try buffer.withRawBytes { bytes throws(CountBlockError) in
-            try segment.decode(bytes: bytes, geneCount: geneCount)
+            try segment.decode(bytes: bytes, geneCount: geneCount, kind: kind)
         }
     }
 

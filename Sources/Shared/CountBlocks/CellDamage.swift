@@ -18,6 +18,18 @@ package enum CellDamage: Equatable, Sendable, CustomStringConvertible {
     /// A count is stored in four bytes although it needs fewer, or is zero.
     case countOutOfRange(UInt32)
 
+    /// The dictionary has more values than the cell has nonzeros or than a dictionary may have.
+    case dictionaryTooLarge(values: Int, allowed: Int)
+
+    /// The values of the dictionary do not ascend strictly at this position.
+    case dictionaryNotAscending(position: Int)
+
+    /// A rank is larger than the number of values in the dictionary.
+    case rankOutOfRange(rank: UInt32, values: Int)
+
+    /// A value is zero, infinite or not a number.
+    case valueNotAllowed(Double)
+
     /// Says what is wrong, without the place.
     package var description: String {
         switch self {
@@ -27,6 +39,13 @@ package enum CellDamage: Equatable, Sendable, CustomStringConvertible {
         case .bitmapCountMismatch(let bits, let nonzeros):
             "its bitmap has \(bits) genes instead of \(nonzeros)"
         case .paddingNotZero: "its padding is not zero"
+        case .dictionaryTooLarge(let values, let allowed):
+            "its dictionary has \(values) values, at most \(allowed) are possible"
+        case .dictionaryNotAscending(let position):
+            "the values of its dictionary do not ascend at position \(position)"
+        case .rankOutOfRange(let rank, let values):
+            "a rank is \(rank), its dictionary has \(values) values"
+        case .valueNotAllowed(let value): "it has the value \(value)"
         case .countOutOfRange(let count): "its count \(count) is stored in the wrong form"
         }
     }

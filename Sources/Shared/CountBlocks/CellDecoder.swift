@@ -31,13 +31,91 @@ struct CellDecoder {
         guard position < end else { return .truncated }
         let form = bytes[position]
         position += 1
-        let damage =
-            switch form {
-            case CellCoding.bitmapForm: decodeBitmap(nonzeroCount, genes)
-            case CellCoding.deltaForm: decodeDeltas(nonzeroCount, genes)
-            default: CellDamage.unknownForm(form)
-            }
-        return damage ?? decodeCounts(nonzeroCount, counts)
+        return decodeGenes(form, nonzeroCount, genes) ?? decodeCounts(nonzeroCount, counts)
+    }
+
+    /// Decodes the next cell of values; `nonzeroCount` is at least 1.
+    ///
+    /// `ranks` has room for `nonzeroCount` and ``slack`` elements; what it holds afterwards is of
+    /// no use. Nothing is written behind the last of `values`.
+    @specialized(where Value == Float)
+    @specialized(where Value == Double)
+    mutating func decode<Value: ExpressionValue>(
+        nonzeroCount: Int,
+        genes: UnsafeMutablePointer<UInt32>,
+        values: UnsafeMutablePointer<Value>,
+        ranks: UnsafeMutablePointer<UInt32>
+    ) -> CellDamage? {
+        guard position < end else { return .truncated }
+        let form = bytes[position]
+        position += 1
+        let isRaw = form & CellCoding.rawBit != 0
+        let geneForm = form & ~CellCoding.rawBit
+        guard geneForm == CellCoding.bitmapForm || geneForm == CellCoding.deltaForm else {
+            return .unknownForm(form)
+        }
+        if let damage = decodeGenes(geneForm, nonzeroCount, genes) { return damage }
+        if isRaw { return decodeRawValues(nonzeroCount, values) }
+        return withUnsafeTemporaryAllocation(
+            of: Value.self,
+            capacity: CellCoding.dictionaryLimit + 1
+        ) { dictionary in
+            guard let dictionary = dictionary.baseAddress else { return .truncated }
+            return decodeRankedValues(nonzeroCount, values, ranks, dictionary)
+        }
+    }
+
+    private mutating func decodeGenes(
+        _ form: UInt8,
+        _ nonzeroCount: Int,
+        _ genes: UnsafeMutablePointer<UInt32>
+    ) -> CellDamage? {
+        switch form {
+        case CellCoding.bitmapForm: decodeBitmap(nonzeroCount, genes)
+        case CellCoding.deltaForm: decodeDeltas(nonzeroCount, genes)
+        default: .unknownForm(form)
+        }
+    }
+
+    private mutating func decodeRawValues<Value: ExpressionValue>(
+        _ nonzeroCount: Int,
+        _ values: UnsafeMutablePointer<Value>
+    ) -> CellDamage? {
+        guard nonzeroCount <= (end - position) / Value.byteCount else { return .truncated }
+        let byteCount = nonzeroCount * Value.byteCount
+        UnsafeMutableRawPointer(values).copyMemory(from: bytes + position, byteCount: byteCount)
+        position += byteCount
+        return Value.damage(of: values, nonzeroCount)
+    }
+
+    private mutating func decodeRankedValues<Value: ExpressionValue>(
+        _ nonzeroCount: Int,
+        _ values: UnsafeMutablePointer<Value>,
+        _ ranks: UnsafeMutablePointer<UInt32>,
+        _ dictionary: UnsafeMutablePointer<Value>
+    ) -> CellDamage? {
+        guard end - position >= CellCoding.dictionaryHeadByteCount else { return .truncated }
+        let distinctCount = Int(bytes[position]) + Int(bytes[position + 1]) << 8 + 1
+        position += CellCoding.dictionaryHeadByteCount
+        let allowed = min(nonzeroCount, CellCoding.dictionaryLimit)
+        guard distinctCount <= allowed else {
+            return .dictionaryTooLarge(values: distinctCount, allowed: allowed)
+        }
+        // Ranks begin at 1, so the first place is not used.
+        dictionary.initialize(to: 0)
+        if let damage = decodeRawValues(distinctCount, dictionary + 1) { return damage }
+        for i in 1..<distinctCount where dictionary[i] >= dictionary[i + 1] {
+            return .dictionaryNotAscending(position: i)
+        }
+        if let damage = decodeCounts(nonzeroCount, ranks) { return damage }
+        // The dictionary is read at the ranks, so all of them are looked at first.
+        var largest: UInt32 = 0
+        for i in 0..<nonzeroCount { largest = max(largest, ranks[i]) }
+        guard largest <= distinctCount else {
+            return .rankOutOfRange(rank: largest, values: distinctCount)
+        }
+        for i in 0..<nonzeroCount { values[i] = dictionary[Int(ranks[i])] }
+        return nil
     }
 
     private mutating func decodeBitmap(

@@ -1,11 +1,15 @@
-/// Encodes the counts of cells, one cell after the other.
+/// Encodes the counts or the values of cells, one cell after the other.
 ///
-/// The bytes of a cell depend on its genes and counts and on the screen's number of genes alone.
-/// An encoder belongs to one thread at a time; it keeps one buffer, which grows to the largest
+/// The bytes of a cell depend on its genes and counts (values) and on the screen's number of genes
+/// alone.
+/// An encoder belongs to one thread at a time; it keeps its buffers, which grow to the largest
 /// slab it has seen.
 package final class CellEncoder {
     /// Number of genes of the screen.
     package let geneCount: Int
+
+    /// Finds the distinct values of a cell.
+    private(set) lazy var dictionary = CellDictionary()
 
     private let bitmapByteCount: Int
     private var buffer: UnsafeMutableRawBufferPointer
@@ -34,7 +38,7 @@ package final class CellEncoder {
         into output: inout [UInt8]
     ) {
         let end = encode(genes: genes, counts: counts, at: 0)
-        output.append(contentsOf: buffer[..<end])
+        output.append(contentsOf: bytes(end))
     }
 
     /// Encodes consecutive cells of a file.
@@ -52,7 +56,31 @@ package final class CellEncoder {
         genes: UnsafeBufferPointer<UInt32>,
         counts: UnsafeBufferPointer<UInt32>
     ) -> EncodedCells {
-        precondition(!starts.isEmpty && genes.count == counts.count)
+        precondition(genes.count == counts.count)
+        return encode(
+            .integerCounts,
+            firstRow: firstRow,
+            starts: starts,
+            nonzeroCount: genes.count
+        ) { range, offset in
+            encode(
+                genes: UnsafeBufferPointer(rebasing: genes[range]),
+                counts: UnsafeBufferPointer(rebasing: counts[range]),
+                at: offset
+            )
+        }
+    }
+
+    /// Encodes consecutive cells; `encodeCell` writes one into the buffer and returns its end.
+    @inline(__always)
+    func encode(
+        _ kind: SegmentHeader.Kind,
+        firstRow: UInt32,
+        starts: UnsafeBufferPointer<Int>,
+        nonzeroCount: Int,
+        encodeCell: (_ range: Range<Int>, _ offset: Int) -> Int
+    ) -> EncodedCells {
+        precondition(!starts.isEmpty, "starts end with the end of the last cell")
         let cellCount = starts.count - 1
         precondition(cellCount <= Int(UInt32.max - firstRow))
         var nonzeroCounts: [UInt32] = []
@@ -62,22 +90,24 @@ package final class CellEncoder {
         var end = 0
         for cell in 0..<cellCount {
             let range = starts[cell]..<starts[cell + 1]
-            precondition(range.lowerBound >= 0 && range.upperBound <= genes.count)
-            end = encode(
-                genes: UnsafeBufferPointer(rebasing: genes[range]),
-                counts: UnsafeBufferPointer(rebasing: counts[range]),
-                at: end
-            )
+            precondition(range.lowerBound >= 0 && range.upperBound <= nonzeroCount)
+            end = encodeCell(range, end)
             nonzeroCounts.append(UInt32(range.count))
             offsets.append(end)
         }
         return EncodedCells(
+            kind: kind,
             geneCount: geneCount,
             firstRow: firstRow,
             nonzeroCounts: nonzeroCounts,
             offsets: offsets,
-            bytes: [UInt8](buffer[..<end])
+            bytes: bytes(end)
         )
+    }
+
+    /// The first `count` bytes of what was encoded.
+    func bytes(_ count: Int) -> [UInt8] {
+        [UInt8](buffer[..<count])
     }
 
     /// Encodes one cell into the buffer and returns the offset of its end.
@@ -87,47 +117,59 @@ package final class CellEncoder {
         at offset: Int
     ) -> Int {
         precondition(genes.count == counts.count)
-        guard let firstGene = genes.baseAddress, let firstCount = counts.baseAddress,
-            !genes.isEmpty
-        else { return offset }
-        let nonzeroCount = genes.count
-        precondition(Self.areAscending(firstGene, nonzeroCount), "genes of a cell not ascending")
-        let lastGene = Int(firstGene[nonzeroCount - 1])
-        precondition(lastGene < geneCount, "gene \(lastGene) of a screen with \(geneCount)")
-
-        reserve(nonzeroCount: nonzeroCount, at: offset)
-        guard let base = buffer.baseAddress else { return offset }
-        let start = (base + offset).assumingMemoryBound(to: UInt8.self)
-        var end = start + 1
-        if bitmapIsSmaller(firstGene, nonzeroCount) {
-            start.pointee = CellCoding.bitmapForm
-            Self.writeBitmap(firstGene, nonzeroCount, bitmapByteCount, to: end)
-            end += bitmapByteCount
-        } else {
-            start.pointee = CellCoding.deltaForm
-            end = Self.writeDeltas(firstGene, nonzeroCount, to: end)
-        }
-        end = Self.writeCounts(firstCount, nonzeroCount, to: end)
+        guard let firstCount = counts.baseAddress, !genes.isEmpty else { return offset }
+        let start = beginCell(.integerCounts, nonzeroCount: genes.count, at: offset)
+        var end = writeGenes(genes, to: start)
+        end = Self.writeCounts(firstCount, genes.count, to: end)
         return offset + (end - start)
     }
 
-    /// Makes room for the largest cell with so many nonzeros, keeping what is before `offset`.
-    private func reserve(nonzeroCount: Int, at offset: Int) {
+    /// Writes the form and the genes of a cell with nonzeros and returns the end.
+    func writeGenes(
+        _ genes: UnsafeBufferPointer<UInt32>,
+        to start: UnsafeMutablePointer<UInt8>
+    ) -> UnsafeMutablePointer<UInt8> {
+        let nonzeroCount = genes.count
+        guard let firstGene = genes.baseAddress else { return start }
+        precondition(Self.areAscending(firstGene, nonzeroCount), "genes of a cell not ascending")
+        let lastGene = Int(firstGene[nonzeroCount - 1])
+        precondition(lastGene < geneCount, "gene \(lastGene) of a screen with \(geneCount)")
+        guard bitmapIsSmaller(firstGene, nonzeroCount) else {
+            start.pointee = CellCoding.deltaForm
+            return Self.writeDeltas(firstGene, nonzeroCount, to: start + 1)
+        }
+        start.pointee = CellCoding.bitmapForm
+        Self.writeBitmap(firstGene, nonzeroCount, bitmapByteCount, to: start + 1)
+        return start + 1 + bitmapByteCount
+    }
+
+    /// Makes room for the largest cell with so many nonzeros, keeping what is before `offset`, and
+    /// returns where the cell begins.
+    func beginCell(
+        _ kind: SegmentHeader.Kind,
+        nonzeroCount: Int,
+        at offset: Int
+    ) -> UnsafeMutablePointer<UInt8> {
         let most = CellCoding.maximumByteCount(
+            kind: kind,
             cellCount: 1,
             nonzeroCount: nonzeroCount,
             geneCount: geneCount
         )
         // A bitmap is written in whole words, up to seven bytes more than it has.
         let needed = offset + most + 8
-        guard buffer.count < needed else { return }
-        let larger = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(needed, buffer.count * 2),
-            alignment: 16
-        )
-        larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[..<offset]))
-        buffer.deallocate()
-        buffer = larger
+        if buffer.count < needed {
+            let larger = UnsafeMutableRawBufferPointer.allocate(
+                byteCount: max(needed, buffer.count * 2),
+                alignment: 16
+            )
+            larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[..<offset]))
+            buffer.deallocate()
+            buffer = larger
+        }
+        return UnsafeMutableRawBufferPointer(rebasing: buffer[offset...])
+            .assumingMemoryBound(to: UInt8.self)
+            .baseAddress.unsafelyUnwrapped
     }
 
     private static func areAscending(_ genes: UnsafePointer<UInt32>, _ nonzeroCount: Int) -> Bool {

@@ -26,6 +26,9 @@ package enum CountBlockError: Error, Equatable, Sendable {
     /// The segment holds values of a kind that this build does not read.
     case unsupportedKind(UInt16)
 
+    /// The segment holds another kind of values than this analysis needs.
+    case kindMismatch(expected: SegmentHeader.Kind, found: SegmentHeader.Kind)
+
     /// The segment belongs to a screen with another number of genes.
     case geneCountMismatch(expected: Int, found: Int)
 
@@ -83,6 +86,9 @@ extension CountBlockError: CustomStringConvertible {
         case .unsupportedKind(let kind):
             "A segment holds values of kind \(kind), which this build does not know; use the same "
                 + "build everywhere."
+        case .kindMismatch(let expected, let found):
+            "A segment holds \(found.words), need \(expected.words); give the analysis the blocks "
+                + "that were made for it."
         case .geneCountMismatch(let expected, let found):
             "A segment of counts is of a screen with \(found) genes, not \(expected)."
         default:

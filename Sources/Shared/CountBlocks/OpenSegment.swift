@@ -81,7 +81,12 @@ struct OpenSegment {
     }
 
     /// Closes the segment and becomes an empty one.
-    mutating func seal(group: Int, geneCount: Int, pool: ChunkPool) -> StoredSegment {
+    mutating func seal(
+        group: Int,
+        kind: SegmentHeader.Kind,
+        geneCount: Int,
+        pool: ChunkPool
+    ) -> StoredSegment {
         let spilledByteCount = extents.reduce(0) { $0 + $1.count }
         let parts = parts(pool)
         let digester = spilledDigester ?? Digester()
@@ -89,6 +94,7 @@ struct OpenSegment {
             digester.update(part)
         }
         var header = SegmentHeader(
+            kind: kind,
             geneCount: geneCount,
             cellCount: rows.count,
             nonzeroCount: nonzeroCount,

@@ -31,6 +31,30 @@ package struct SegmentHeader: Equatable, Sendable {
     package enum Kind: UInt16, Sendable {
         /// Integer counts of at least 1, coded as ``CellEncoder`` does.
         case integerCounts = 1
+
+        /// Expression values of type `Float`, coded as ``CellEncoder`` does.
+        case float32Values = 2
+
+        /// Expression values of type `Double`, coded as ``CellEncoder`` does.
+        case float64Values = 3
+
+        /// Bytes of one value; nil for counts, which have no fixed size.
+        package var valueByteCount: Int? {
+            switch self {
+            case .integerCounts: nil
+            case .float32Values: 4
+            case .float64Values: 8
+            }
+        }
+
+        /// What the values are, for error texts.
+        package var words: String {
+            switch self {
+            case .integerCounts: "counts"
+            case .float32Values: "single-precision values"
+            case .float64Values: "double-precision values"
+            }
+        }
     }
 
     /// Bytes of a header.
@@ -72,8 +96,8 @@ package struct SegmentHeader: Equatable, Sendable {
         Self.byteCount + 8 * cellCount
     }
 
-    init(geneCount: Int, cellCount: Int, nonzeroCount: Int, payloadByteCount: Int) {
-        kind = .integerCounts
+    init(kind: Kind, geneCount: Int, cellCount: Int, nonzeroCount: Int, payloadByteCount: Int) {
+        self.kind = kind
         self.geneCount = geneCount
         self.cellCount = cellCount
         self.nonzeroCount = nonzeroCount
@@ -86,10 +110,15 @@ package struct SegmentHeader: Equatable, Sendable {
     /// All sizes of an accepted header are possible for a screen with `geneCount` genes, so a
     /// reader may allocate by them. The digest is not checked.
     ///
+    /// - Parameters:
+    ///   - bytes: What begins with a header.
+    ///   - geneCount: Genes of the screen.
+    ///   - expectedKind: The kind of values that the segment must have.
     /// - Throws: `CountBlockError` when there are too few bytes or they are no such header.
     package init(
         parsing bytes: UnsafeRawBufferPointer,
-        geneCount: Int
+        geneCount: Int,
+        kind expectedKind: Kind = .integerCounts
     ) throws(CountBlockError) {
         guard bytes.count >= Self.byteCount else {
             throw .truncated(neededBytes: Self.byteCount, foundBytes: bytes.count)
@@ -99,6 +128,9 @@ package struct SegmentHeader: Equatable, Sendable {
         guard version == Self.version else { throw .unsupportedVersion(version) }
         let kindNumber = UInt16(Self.number(UInt16.self, at: 10, in: bytes))
         guard let kind = Kind(rawValue: kindNumber) else { throw .unsupportedKind(kindNumber) }
+        guard kind == expectedKind else {
+            throw .kindMismatch(expected: expectedKind, found: kind)
+        }
         let genes = Self.number(UInt32.self, at: 12, in: bytes)
         try Self.check(.genes, genes, 1...SegmentLimits.geneCount)
         guard Int(genes) == geneCount else {
@@ -116,6 +148,7 @@ package struct SegmentHeader: Equatable, Sendable {
         let nonzeroCount = Int(nonzeros)
         let payloadBytes = Self.number(UInt64.self, at: 24, in: bytes)
         let mostBytes = CellCoding.maximumByteCount(
+            kind: kind,
             cellCount: cellCount,
             nonzeroCount: nonzeroCount,
             geneCount: geneCount

@@ -34,12 +34,12 @@ package struct GeneMajorCounts: Sendable {
     /// - Parameters:
     ///   - segment: Decoded cells.
     ///   - firstCell: Position of the segment's first cell within the group, in file order.
-    ///   - group: Gives each cell its position by size factor.
+    ///   - group: Gives each cell its position by size factor; nil leaves cells in file order.
     ///   - cursors: Next free place of each gene, starting as ``starts``; shape `[genes]`.
     private mutating func fill(
         from segment: DecodedSegment,
         firstCell: Int,
-        group: GroupOffsets,
+        group: GroupOffsets?,
         cursors: inout [Int]
     ) {
         let genes = self.genes
@@ -48,7 +48,8 @@ package struct GeneMajorCounts: Sendable {
                 cursors.withUnsafeMutableBufferPointer { cursors in
                     segment.withCells { cells in
                         for cell in 0..<cells.rows.count {
-                            let position = group.position[firstCell + cell]
+                            let position =
+                                group?.position[firstCell + cell] ?? UInt32(firstCell + cell)
                             for index in cells.starts[cell]..<cells.starts[cell + 1] {
                                 let gene = Int(cells.genes[index])
                                 guard genes.contains(gene) else { continue }
@@ -92,10 +93,16 @@ package struct GeneMajorCounts: Sendable {
     }
 
     /// Regroups segments that are all in memory.
+    ///
+    /// - Parameters:
+    ///   - genes: The genes to hold.
+    ///   - detections: Nonzeros of each of them; shape `[genes]`.
+    ///   - group: The group's size factors; nil makes positions places in file order.
+    ///   - segments: The group's cells in file order.
     package init(
         genes: Range<Int>,
         detections: [Int],
-        group: GroupOffsets,
+        group: GroupOffsets?,
         segments: [DecodedSegment]
     ) {
         self.init(genes: genes, detections: detections)
@@ -105,6 +112,23 @@ package struct GeneMajorCounts: Sendable {
             fill(from: segment, firstCell: firstCell, group: group, cursors: &cursors)
             firstCell += segment.cellCount
         }
+    }
+
+    /// Regroups segments that are all in memory, with positions that are places in file order.
+    ///
+    /// - Parameters:
+    ///   - genes: The genes to hold.
+    ///   - segments: The group's cells in file order; nonzeros of other genes are left out.
+    package init(genes: Range<Int>, segments: [DecodedSegment]) {
+        var detections = [Int](repeating: 0, count: genes.count)
+        for segment in segments {
+            segment.withCells { cells in
+                for gene in cells.genes where genes.contains(Int(gene)) {
+                    detections[Int(gene) - genes.lowerBound] += 1
+                }
+            }
+        }
+        self.init(genes: genes, detections: detections, group: nil, segments: segments)
     }
 
     /// Calls `body` with the counts of one gene.

@@ -33,11 +33,11 @@ package struct ScreenDispersions: Sendable {
 /// Four streaming passes over the count blocks (gene sums, size factors, scaled sums, and, only
 /// for genes so rare that a floor binds, their dispersion terms), then the control fit by tiles.
 package struct GlobalStage {
-    private let screen: ScreenCounts
-    private let options: AnalysisOptions
+    let screen: ScreenCounts
+    let options: AnalysisOptions
     private let team: ThreadTeam
     private let memoryBytes: Int
-    private var sweep: SegmentSweep { SegmentSweep(screen: screen, team: team) }
+    var sweep: SegmentSweep { SegmentSweep(screen: screen, team: team) }
 
     /// Prepares the stage.
     ///
@@ -65,6 +65,10 @@ package struct GlobalStage {
     /// - Throws: `CountBlockError` when a spilled block cannot be read back.
     package func run(userSizeFactors: [Double]?) throws(CountBlockError) -> GlobalResult {
         let sizeFactors = try sizeFactors(userSizeFactors)
+        if options.fitPath == .fullDesign {
+            let cache = try fullDesignCache()
+            return GlobalResult(cache: cache, sizeFactors: sizeFactors)
+        }
         var cache = ControlCache(geneCount: screen.geneCount)
         if options.usesGlobalDispersion {
             let dispersions = try dispersions(sizeFactors: sizeFactors)
@@ -139,54 +143,6 @@ package struct GlobalStage {
         }
         let meanSizeFactor = FixedOrderSums.mean(control.sizeFactors)
         return sums.counts.map { $0 / cells / meanSizeFactor }
-    }
-
-    // MARK: - Size factors
-
-    /// Size factors by file row, completed and scaled over the labelled cells; NaN elsewhere.
-    private func sizeFactors(_ userGiven: [Double]?) throws(CountBlockError) -> [Double] {
-        let labelled = screen.labelledCells
-        let raw: [Double]
-        if let userGiven { raw = userGiven } else { raw = try estimateSizeFactors() }
-        var factors = SizeFactors.completed(labelled.map { raw[$0] })
-        if options.scaleSizeFactors { factors = SizeFactors.scaled(factors) }
-        var byRow = [Double](repeating: .nan, count: screen.groupOfCell.count)
-        for (index, row) in labelled.enumerated() { byRow[row] = factors[index] }
-        return byRow
-    }
-
-    private func estimateSizeFactors() throws(CountBlockError) -> [Double] {
-        let genes = screen.geneCount
-        let logs = LogTable()
-        let sums = try sweep.sums(over: screen.summationOrder, fields: 2) { segment, sums in
-            for index in 0..<segment.genes.count {
-                let gene = Int(segment.genes[index])
-                sums[gene] += logs.log(segment.counts[index])
-                sums[genes + gene] += 1
-            }
-        }
-        let means = SizeFactors.geometricMeans(
-            logSums: Array(sums[..<genes]),
-            detections: Array(sums[genes...])
-        )
-        let result = SharedDoubles(count: screen.groupOfCell.count, value: .nan)
-        let geneCount = screen.geneCount
-        _ = try sweep.sums(over: screen.summationOrder, fields: 0) { segment, _ in
-            withUnsafeTemporaryAllocation(of: Double.self, capacity: geneCount) { ratios in
-                for cell in 0..<segment.rows.count {
-                    let range = segment.starts[cell]..<segment.starts[cell + 1]
-                    result.values[Int(segment.rows[cell])] = means.withUnsafeBufferPointer {
-                        SizeFactors.ofCell(
-                            genes: UnsafeBufferPointer(rebasing: segment.genes[range]),
-                            counts: UnsafeBufferPointer(rebasing: segment.counts[range]),
-                            geometricMeans: $0,
-                            ratios: ratios
-                        )
-                    }
-                }
-            }
-        }
-        return result.array
     }
 
     // MARK: - Sums of scaled counts
@@ -270,35 +226,4 @@ package struct GlobalStage {
                 : dispersion.fromExcess(normalizedMean: means[gene], excess: excess[gene])
         }
     }
-}
-
-/// Natural logarithms of small counts, computed once.
-private struct LogTable: Sendable {
-    private let small: [Double]
-
-    init() {
-        small = (0..<256).map { RealFunctions.log(Double($0)) }
-    }
-
-    @inline(__always)
-    func log(_ count: UInt32) -> Double {
-        count < 256 ? small[Int(count)] : RealFunctions.log(Double(count))
-    }
-}
-
-/// One value per cell, each written by the one thread that has the cell's segment.
-///
-/// `@unchecked`: a cell lies in exactly one segment and a segment is handled by one thread; readers
-/// come after the barrier that ends the pass.
-private final class SharedDoubles: @unchecked Sendable {
-    let values: UnsafeMutableBufferPointer<Double>
-
-    init(count: Int, value: Double) {
-        values = .allocate(capacity: count)
-        values.initialize(repeating: value)
-    }
-
-    deinit { values.deallocate() }
-
-    var array: [Double] { Array(values) }
 }

@@ -60,6 +60,20 @@ package protocol PhasedAnalysis: Sendable {
     /// The fit of one perturbation.
     associatedtype Fit: PhasedFit
 
+    /// About the bytes that a prepared tile takes, the control's own arrays not included.
+    ///
+    /// - Parameters:
+    ///   - nonzeros: Nonzeros of the tile's genes over all control cells.
+    ///   - genes: Genes of the tile.
+    func tileBytes(nonzeros: Int, genes: Int) -> Int
+
+    /// About the bytes that a fit takes beside its decoded cells.
+    ///
+    /// - Parameters:
+    ///   - nonzeros: Nonzeros of the perturbation's cells.
+    ///   - genes: Genes of the screen.
+    func fitBytes(nonzeros: Int, genes: Int) -> Int
+
     /// Prepares the control values of some genes for all fits of the process.
     ///
     /// - Parameters:
@@ -75,4 +89,44 @@ package protocol PhasedAnalysis: Sendable {
     ///   - segments: The perturbation's cells in file order.
     /// - Returns: A fit in its first phase.
     func begin(perturbation: UInt32, segments: [DecodedSegment]) -> Fit
+
+    /// Begins the fit of one perturbation that starts from what came with it.
+    ///
+    /// - Parameters:
+    ///   - perturbation: Position of the perturbation in the result.
+    ///   - segments: The perturbation's cells in file order.
+    ///   - inputs: What the coordinator sends beside the cells, in the analysis' own encoding.
+    /// - Returns: A fit in its first phase.
+    /// - Throws: `FitInputError` when the analysis cannot read the inputs.
+    func begin(
+        perturbation: UInt32,
+        segments: [DecodedSegment],
+        inputs: [UInt8]
+    ) throws(FitInputError) -> Fit
+}
+
+extension PhasedAnalysis {
+    /// Most analyses need nothing beside the cells and refuse it.
+    package func begin(
+        perturbation: UInt32,
+        segments: [DecodedSegment],
+        inputs: [UInt8]
+    ) throws(FitInputError) -> Fit {
+        guard inputs.isEmpty else { throw .wrongLength(found: inputs.count, expected: 0) }
+        return begin(perturbation: perturbation, segments: segments)
+    }
+}
+
+/// Why the bytes that came with a perturbation do not serve its fit.
+package enum FitInputError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Not as many bytes as the analysis takes.
+    case wrongLength(found: Int, expected: Int)
+
+    /// What is wrong, for a person.
+    package var description: String {
+        switch self {
+        case .wrongLength(let found, let expected):
+            "inputs of a fit: \(found) bytes, not \(expected); coordinator and worker differ"
+        }
+    }
 }

@@ -95,7 +95,7 @@ private struct TrendLoss {
     }
 
     /// The loss and its gradient at the coefficients (a0, a1).
-    func evaluate(_ coefficients: SIMD2<Double>) -> BoundedMinimiser.Evaluation {
+    func evaluate(_ coefficients: SIMD2<Double>) -> BoundedMinimiser<SIMD2<Double>>.Evaluation {
         inverseMeans.withUnsafeBufferPointer { inverseMeans in
             dispersions.withUnsafeBufferPointer { dispersions in
                 let summand = TrendSummand(

@@ -33,6 +33,50 @@ package enum SizeFactors {
         return Median.reordering(UnsafeMutableBufferPointer(rebasing: ratios[..<genes.count]))
     }
 
+    /// Geometric means of the genes that every cell expresses.
+    ///
+    /// - Parameters:
+    ///   - logSums: Σ ln Y over the nonzeros of each gene; shape `[genes]`.
+    ///   - detections: Number of nonzeros of each gene; shape `[genes]`.
+    ///   - cellCount: Number of cells.
+    ///   - fewest: How many such genes are needed.
+    /// - Returns: Means at least 1, 0 for every other gene; nil when there are fewer than `fewest`.
+    package static func geometricMeansOfUbiquitous(
+        logSums: [Double],
+        detections: [Double],
+        cellCount: Int,
+        fewest: Int
+    ) -> [Double]? {
+        let everywhere = detections.count { $0 == Double(cellCount) }
+        guard everywhere > 0, everywhere >= fewest else { return nil }
+        return zip(logSums, detections).map { sum, count in
+            count == Double(cellCount) ? RealFunctions.exp(sum / count) : 0
+        }
+    }
+
+    /// The size factor of one cell from the genes that have a geometric mean.
+    ///
+    /// - Parameters:
+    ///   - genes: Genes with nonzero counts; shape `[nonzeros]`.
+    ///   - counts: Their counts; shape `[nonzeros]`.
+    ///   - geometricMeans: Of each gene; 0 leaves a gene out; shape `[genes]`.
+    ///   - ratios: Scratch of at least `nonzeros` elements.
+    /// - Returns: The median; NaN for a cell without counts of these genes.
+    package static func ofCellSkipping(
+        genes: UnsafeBufferPointer<UInt32>,
+        counts: UnsafeBufferPointer<UInt32>,
+        geometricMeans: UnsafeBufferPointer<Double>,
+        ratios: UnsafeMutableBufferPointer<Double>
+    ) -> Double {
+        var kept = 0
+        for index in 0..<genes.count {
+            let mean = geometricMeans[Int(genes[index])]
+            ratios[kept] = Double(counts[index]) / mean
+            kept += mean > 0 ? 1 : 0
+        }
+        return Median.reordering(UnsafeMutableBufferPointer(rebasing: ratios[..<kept]))
+    }
+
     /// Replaces size factors that are not finite and positive by the median of the others.
     ///
     /// - Returns: The completed factors; all ones when none is valid.

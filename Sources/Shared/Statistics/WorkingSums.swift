@@ -124,7 +124,7 @@ extension WorkingSums {
     }
 
     /// Σ μ/(1 + αμ) with μ = max(scale·s, minimum), in the fixed order of ``FixedOrderSums``.
-    private static func freeWeights(
+    static func freeWeights(
         _ factors: UnsafeBufferPointer<Double>,
         _ scale: Double,
         _ dispersion: Double,
@@ -214,7 +214,7 @@ extension WorkingSums {
     }
 
     /// Σ D: zero cells by region in closed form, then what the counts add.
-    private mutating func addDispersionTerms(
+    mutating func addDispersionTerms(
         _ gene: GeneCounts,
         _ regions: (ceilingCount: Int, floorStart: Int),
         _ predictor: Double,

@@ -1,9 +1,11 @@
-"""Writes block-v1.bin, the bytes of one block, straight from the description of the format.
+"""Writes the bytes of one block of each kind, straight from the description of the format.
 
 Shares nothing with the Swift code but that description and the recipe for the cells, which
 GoldenBlockTests repeats. Made with CPython 3.11 and libxxhash 0.8.1; any version gives the same.
 
-    python3 make_block.py block-v1.bin
+    python3 make_block.py counts block-v1.bin
+    python3 make_block.py float32 block-v1-float32.bin
+    python3 make_block.py float64 block-v1-float64.bin
 """
 
 import ctypes
@@ -49,9 +51,34 @@ def cells():
         yield 2 * i + 5, cell
 
 
-def payload(cell):
-    if not cell:
-        return b""
+def value_cells():
+    """Cells of values: most with few distinct ones, some with many, some with one for each gene.
+
+    Every value is a multiple of 1/8 (small, of either sign) or of 2**-20, exact in both types.
+    """
+    state = 7
+
+    def draw(limit):
+        nonlocal state
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+        return (state >> 33) % limit
+
+    for i in range(120):
+        share = 100 if i % 29 == 0 else 30 if i % 7 == 0 else 0 if i % 11 == 0 else 4
+        few = 600 if i % 29 == 0 else 5 if i % 3 else 24
+        cell = []
+        for gene in range(GENES):
+            if draw(100) < share:
+                if i % 5 == 4:
+                    cell.append((gene, (1 + draw(16777215)) / 1048576))
+                else:
+                    eighths = draw(2 * few) - few
+                    cell.append((gene, (eighths if eighths < 0 else eighths + 1) / 8))
+        yield 3 * i + 1, cell
+
+
+def genes_part(cell):
+    """The byte that names the form, and the bytes of the genes."""
     deltas = bytearray()
     following = 0
     for gene, _ in cell:
@@ -59,22 +86,44 @@ def payload(cell):
         deltas += b"\xff" * (skipped // 255) + bytes([skipped % 255])
         following = gene + 1
     bitmap = sum(1 << gene for gene, _ in cell).to_bytes((GENES + 7) // 8, "little")
-    genes = b"\1" + bitmap if len(bitmap) <= len(deltas) else b"\0" + bytes(deltas)
-    nibbles = [min(count - 1, 15) for _, count in cell]
+    return (1, bitmap) if len(bitmap) <= len(deltas) else (0, bytes(deltas))
+
+
+def counts_part(counts):
+    nibbles = [min(count - 1, 15) for count in counts]
     nibbles += [0] * (len(nibbles) % 2)
     packed = bytes(low | high << 4 for low, high in zip(nibbles[::2], nibbles[1::2]))
     large = b"".join(
         bytes([count - 16]) if count <= 270 else b"\xff" + struct.pack("<I", count)
-        for _, count in cell
+        for count in counts
         if count > 15
     )
-    return genes + packed + large
+    return packed + large
 
 
-def segment(members):
-    data = b"".join(payload(cell) for _, cell in members)
+def payload(cell, kind):
+    if not cell:
+        return b""
+    form, genes = genes_part(cell)
+    numbers = [number for _, number in cell]
+    if kind == 1:
+        return bytes([form]) + genes + counts_part(numbers)
+    code = {2: "f", 3: "d"}[kind]
+    raw = struct.pack("<%d%s" % (len(numbers), code), *numbers)
+    distinct = sorted(set(numbers))
+    if len(distinct) <= 1024:
+        rank = {value: place + 1 for place, value in enumerate(distinct)}
+        ranked = struct.pack("<H%d%s" % (len(distinct), code), len(distinct) - 1, *distinct)
+        ranked += counts_part([rank[number] for number in numbers])
+        if len(ranked) < len(raw):
+            return bytes([form]) + genes + ranked
+    return bytes([form + 2]) + genes + raw
+
+
+def segment(members, kind):
+    data = b"".join(payload(cell, kind) for _, cell in members)
     head = b"CXSEGMNT" + struct.pack(
-        "<HHIIIQ", 1, 1, GENES, len(members), sum(len(cell) for _, cell in members), len(data)
+        "<HHIIIQ", 1, kind, GENES, len(members), sum(len(cell) for _, cell in members), len(data)
     )
     rows = b"".join(struct.pack("<I", row) for row, _ in members)
     rows += b"".join(struct.pack("<I", len(cell)) for _, cell in members)
@@ -82,8 +131,11 @@ def segment(members):
 
 
 if __name__ == "__main__":
-    members = list(cells())
-    parts = [segment(members[start : start + 1024]) for start in range(0, CELLS, 1024)]
-    with open(sys.argv[1], "wb") as output:
+    kind = {"counts": 1, "float32": 2, "float64": 3}[sys.argv[1]]
+    members = list(cells() if kind == 1 else value_cells())
+    parts = [segment(members[start : start + 1024], kind) for start in range(0, len(members), 1024)]
+    with open(sys.argv[2], "wb") as output:
         output.write(b"".join(parts))
+    forms = [payload(cell, kind)[0] for _, cell in members if cell]
     print("block digest", digest(b"".join(part[32:48] for part in parts)).hex())
+    print("cells by form", {form: forms.count(form) for form in sorted(set(forms))})
