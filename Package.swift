@@ -83,6 +83,7 @@ let package = Package(
             "DifferentialExpression",
             ["ComputeThreads", "CountBlocks", "Digests", "Statistics"]
         ),
+        shared("DesignChecks", ["CLAPACK", "Statistics"]),
         shared("HDF5", ["CHDF5", "ComputeThreads"]),
         shared("AnnData", ["CDeflate", "ComputeThreads", "HDF5"]),
         shared("Scheduling", ["Digests"]),
@@ -112,7 +113,7 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "ChildProcesses", "ComputeThreads", "CountBlocks", "DifferentialExpression",
-                "Digests", "NodeTopology", "Reporting", "Scheduling", "Transport",
+                "Digests", "NodeTopology", "Reporting", "Scheduling", "Statistics", "Transport",
                 "WireProtocol", arguments, logging, nioCore,
             ],
             path: "Sources/Worker",
@@ -126,9 +127,9 @@ let package = Package(
         tests(
             "CoordinatorTests",
             [
-                "AnnData", "ComputeThreads", "Coordinator", "CountBlocks",
-                "DifferentialExpression", "Digests", "HDF5", "Scheduling", "Statistics",
-                "WireProtocol", arguments, nioCore,
+                "AnnData", "ChildProcesses", "ComputeThreads", "Coordinator", "CountBlocks",
+                "DifferentialExpression", "Digests", "HDF5", "NodeTopology", "Scheduling",
+                "Statistics", "WireProtocol", arguments, nioCore,
             ]
         ),
         tests("CountBlocksTests", ["CountBlocks", "Digests"], resources: true),
@@ -139,6 +140,7 @@ let package = Package(
                 "Statistics",
             ]
         ),
+        tests("DesignChecksTests", ["DesignChecks", "Statistics"]),
         tests("DigestsTests", ["Digests"]),
         tests(
             "EndToEndTests",

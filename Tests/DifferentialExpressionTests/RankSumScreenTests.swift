@@ -224,22 +224,16 @@ struct RankSumScreenTests {
 
     @Test("approximate bytes grow with nonzeros and the size of values")
     func bytes() {
-        let tile = RankSumAnalysis.approximateTileBytes(
-            nonzeros: 1000,
-            genes: 10,
-            kind: .float32Values
-        )
-        let wide = RankSumAnalysis.approximateTileBytes(
-            nonzeros: 1000,
-            genes: 10,
-            kind: .float64Values
-        )
+        func analysis(_ values: AnalysisOptions.Values) -> RankSumAnalysis {
+            var options = AnalysisOptions(perturbationColumn: "gene", controlLabel: "control")
+            options.method = .wilcoxon
+            options.values = values
+            return RankSumAnalysis(cache: ControlCache(geneCount: 10), options: options)
+        }
+        let tile = analysis(.float32).tileBytes(nonzeros: 1000, genes: 10)
+        let wide = analysis(.float64).tileBytes(nonzeros: 1000, genes: 10)
         #expect(tile >= 4000 && wide == tile + 4000)
-        let fit = RankSumAnalysis.approximateFitBytes(
-            nonzeros: 500,
-            genes: 10,
-            kind: .float32Values
-        )
+        let fit = analysis(.float32).fitBytes(nonzeros: 500, genes: 10)
         #expect(fit >= 2000 && fit < 5000)
     }
 }

@@ -10,7 +10,7 @@ struct FullDesignParityTests {
 
     @Test("no golden case is lost")
     func caseCount() {
-        #expect(Self.cases.count == 36)
+        #expect(Self.cases.count == 40)
     }
 
     @Test("every layer and every recorded stage agrees in every case", arguments: cases)

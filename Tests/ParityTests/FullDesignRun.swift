@@ -86,6 +86,35 @@ struct FullDesignRun: MethodRun {
         return CovariateTable(cellCount: screen.file.cellCount, covariates: covariates)
     }
 
+    func stage(_ name: String) throws -> [Double]? {
+        switch name {
+        case "trend_mean":
+            // Without a trend no mean is needed.
+            return fits.allSatisfy { $0.scaledMeans.contains { $0 > 0 } }
+                ? fits.flatMap(\.scaledMeans) : nil
+        case "prior_variance": return fits.map { $0.priorVariance ?? .nan }
+        case "fitted_error":
+            return fits.flatMap { fit in
+                genes.indices.map {
+                    fit.fittedError(ofGene: $0) ?? (fit.isTested($0) ? .infinity : .nan)
+                }
+            }
+        case "coefficients":
+            return fits.flatMap { fit -> [Double] in
+                guard let model = fit.model else { return [] }
+                return (0..<model.columnCount).flatMap { column in
+                    let fitted = model.fittedColumns.firstIndex(of: column)
+                    return genes.indices.map { gene -> Double in
+                        // A tested gene without a fit has 0 throughout, as has a column of zeros.
+                        guard fit.isTested(gene) else { return .nan }
+                        return fitted.flatMap { fit.coefficients(ofGene: gene)?[$0] } ?? 0
+                    }
+                }
+            }
+        default: return nil
+        }
+    }
+
     func values(ofLayer name: String, row: Int) throws -> [Double] {
         try RowSchema.nbGLMFullDesign.values(
             ofLayer: name,

@@ -11,7 +11,8 @@ import Synchronization
 /// `@unchecked`: phases are separated by barriers, and within one a gene or cell belongs to one
 /// visitor; what visitors share is behind a mutex.
 package final class FullDesignFit: PhasedFit, @unchecked Sendable {
-    private enum Phase {
+    /// What is being done to genes or cells.
+    enum Phase {
         case nothingToFit
         case logSums
         case sizeFactors
@@ -30,19 +31,19 @@ package final class FullDesignFit: PhasedFit, @unchecked Sendable {
     /// The perturbation's cells, while their size factors are to be estimated.
     private var segments: [DecodedSegment]
     private let patterns: CellPatterns
-    private var phase = Phase.poisson
+    var phase = Phase.poisson
     private let made = Mutex<FullDesignComparison?>(nil)
 
     /// Size factors of the comparison, where it has its own.
     private var ownFactors: ComparisonSizeFactors?
     /// How many genes agreed in each Poisson iteration.
-    private let agreeing: Mutex<[Int]>
+    let agreeing: Mutex<[Int]>
     /// Poisson iterations that the genes end with.
-    private var poissonTarget: Int
+    var poissonTarget: Int
     /// For each batch of fitted genes the iteration it ends with.
-    private var batchTargets: [Int] = []
-    private var trend: [Double] = []
-    private var prior: PosteriorDispersion?
+    var batchTargets: [Int] = []
+    var trend: [Double] = []
+    var prior: PosteriorDispersion?
 
     init(analysis: FullDesignAnalysis, perturbation: UInt32, segments: [DecodedSegment]) {
         self.analysis = analysis
@@ -89,6 +90,24 @@ package final class FullDesignFit: PhasedFit, @unchecked Sendable {
                 count: comparison.fitted.model.fittedColumns.count
             )
         )
+    }
+
+    /// Whether a numeric covariate is missing in some cell, so that no gene can be fitted.
+    package var hasMissingNumber: Bool { model?.hasMissingNumber ?? false }
+
+    /// Mean of count over size factor of every gene, which the trend is fitted to; 0 without one.
+    package var scaledMeans: [Double] { Array(genes.means) }
+
+    /// Variance of the prior of ln dispersion; nil before the last phase and without a prior.
+    package private(set) var priorVariance: Double?
+
+    /// Whether a gene passes the filters.
+    package func isTested(_ gene: Int) -> Bool { genes.isTested[gene] }
+
+    /// The standard error of a gene right after its fit; nil for a gene without a fit.
+    package func fittedError(ofGene gene: Int) -> Double? {
+        let index = Int(genes.fittedIndex[gene])
+        return index < 0 ? nil : genes.states[index].standardError
     }
 
     package func visit(genes: Range<Int>) {}
@@ -208,184 +227,6 @@ package final class FullDesignFit: PhasedFit, @unchecked Sendable {
         return FullDesignComparison(fitted: own, posterior: global, genes: genes.fitted.count)
     }
 
-    // MARK: - Genes
-
-    /// One gene in the hands of one thread.
-    private struct GeneVisit {
-        let gene: Int
-        let control: GeneCounts
-        let perturbed: GeneCounts
-        let comparison: FullDesignComparison
-        let scratch: DesignScratch
-
-        var model: ComparisonModel { comparison.fitted.model }
-
-        func fittedCounts() -> DesignCounts {
-            comparison.fitted.counts(control, perturbed, scratch)
-        }
-
-        func posteriorCounts() -> DesignCounts {
-            comparison.posterior.counts(control, perturbed, scratch)
-        }
-    }
-
-    private func visit(_ visit: GeneVisit) {
-        let index = Int(genes.fittedIndex[visit.gene])
-        switch phase {
-        case .nothingToFit, .logSums, .sizeFactors: break
-        case .poisson:
-            if index >= 0, !visit.model.hasMissingNumber { fitPoisson(visit, index) }
-        case .fit:
-            fit(visit, index)
-            if visit.model.columnCount == 2 || index < 0 { finish(visit, index) }
-        case .batch:
-            guard index >= 0 else { return }
-            fit(visit, index)
-            finish(visit, index)
-        case .posterior: estimatePosterior(visit, index)
-        }
-    }
-
-    private func fitPoisson(_ visit: GeneVisit, _ index: Int) {
-        visit.model.fitPoisson(
-            coefficients: visit.comparison.coefficients(index),
-            iterations: poissonTarget,
-            options: analysis.fitOptions,
-            gene: visit.fittedCounts(),
-            scratch: visit.scratch,
-            noteBelow: { iteration in agreeing.withLock { $0[iteration - 1] += 1 } }
-        )
-    }
-
-    private func fit(_ visit: GeneVisit, _ index: Int) {
-        guard index >= 0 else { return }
-        let options = analysis.fitOptions
-        guard !visit.model.hasMissingNumber else {
-            // Nothing is fitted; the published package runs out of iterations here.
-            genes.states[index].iterations = options.maximumIterations
-            return
-        }
-        let coefficients = visit.comparison.coefficients(index)
-        let counts = visit.fittedCounts()
-        if phase == .fit, poissonTarget < options.poissonIterations {
-            visit.model.fitPoisson(
-                coefficients: coefficients,
-                iterations: poissonTarget,
-                options: options,
-                gene: counts,
-                scratch: visit.scratch,
-                noteBelow: { _ in }
-            )
-        }
-        if visit.model.columnCount == 2 {
-            visit.model.fitTwoColumns(
-                coefficients: coefficients,
-                state: &genes.states[index],
-                options: options,
-                gene: counts,
-                scratch: visit.scratch
-            )
-        } else {
-            visit.model.fitManyColumns(
-                coefficients: coefficients,
-                state: &genes.states[index],
-                until: phase == .batch ? batchTargets[index / batchSize] : nil,
-                options: options,
-                gene: counts,
-                scratch: visit.scratch
-            )
-        }
-    }
-
-    /// Estimates what every gene has once its fit has ended: mean, dispersion, standard error.
-    private func finish(_ visit: GeneVisit, _ index: Int) {
-        let options = analysis.options
-        let counts = visit.fittedCounts()
-        if index >= 0 { estimateOwn(visit, index, counts) }
-        guard options.shrinkDispersion else { return }
-        genes.means[visit.gene] = visit.model.scaledMean(gene: counts)
-        guard options.useMAPDispersion else { return }
-        let isFitted = index >= 0 && genes.states[index].convergedAt != nil
-        genes.moments[visit.gene] =
-            isFitted
-            ? visit.comparison.posterior.model.unclampedMoments(
-                coefficients: visit.comparison.coefficients(index),
-                gene: visit.posteriorCounts(),
-                scratch: visit.scratch
-            ) : visit.model.scaledCountMoments(gene: counts)
-    }
-
-    private func estimateOwn(_ visit: GeneVisit, _ index: Int, _ counts: DesignCounts) {
-        let model = visit.model
-        let floor = analysis.fitOptions.floor
-        let coefficients = visit.comparison.coefficients(index)
-        let isCoxReid = analysis.options.dispersionMethod == .coxReid
-        guard !model.hasMissingNumber else {
-            // Where every likelihood is NaN the published package takes the first of its grid.
-            genes.ownDispersions[index] =
-                isCoxReid ? CoxReidDispersion.grid[0] : genes.states[index].dispersion
-            return
-        }
-        if isCoxReid {
-            genes.ownDispersions[index] = model.coxReidDispersion(
-                coefficients: coefficients,
-                floor: floor,
-                gene: counts,
-                scratch: visit.scratch
-            )
-        } else if model.columnCount == 2 {
-            genes.ownDispersions[index] = model.momentDispersion(
-                coefficients: coefficients,
-                floor: floor,
-                gene: counts,
-                scratch: visit.scratch
-            )
-        } else {
-            genes.ownDispersions[index] = genes.states[index].dispersion
-        }
-        if model.columnCount > 2 {
-            genes.states[index].standardError = model.standardError(
-                coefficients: coefficients,
-                dispersion: genes.ownDispersions[index],
-                floor: floor,
-                gene: counts,
-                scratch: visit.scratch
-            )
-        }
-    }
-
-    private func estimatePosterior(_ visit: GeneVisit, _ index: Int) {
-        guard let prior else { return }
-        let trend = trend[visit.gene]
-        guard index >= 0, genes.states[index].convergedAt != nil else {
-            genes.dispersions[visit.gene] = visit.model.scaledCountDispersion(
-                prior,
-                trend: trend,
-                gene: visit.fittedCounts(),
-                scratch: visit.scratch
-            )
-            return
-        }
-        let model = visit.comparison.posterior.model
-        let coefficients = visit.comparison.coefficients(index)
-        let counts = visit.posteriorCounts()
-        let dispersion = model.posteriorDispersion(
-            prior,
-            trend: trend,
-            coefficients: coefficients,
-            gene: counts,
-            scratch: visit.scratch
-        )
-        genes.dispersions[visit.gene] = dispersion
-        genes.posteriorErrors[index] =
-            model.unclampedStandardError(
-                coefficients: coefficients,
-                dispersion: dispersion,
-                gene: counts,
-                scratch: visit.scratch
-            ) ?? genes.states[index].standardError
-    }
-
     // MARK: - Between phases
 
     /// Whether genes wait for others of their batch.
@@ -395,9 +236,13 @@ package final class FullDesignFit: PhasedFit, @unchecked Sendable {
     }
 
     /// Fitted genes that stop together, in gene order.
-    private var batchSize: Int {
-        let cells = analysis.controlCells + rows.count
-        return max(256, min(100_000_000 / (32 * max(cells, 1)), genes.fitted.count))
+    var batchSize: Int {
+        Self.batchSize(cells: analysis.controlCells + rows.count, fittedGenes: genes.fitted.count)
+    }
+
+    /// As many genes as fit 100 MB in four matrices of cells x genes, at least 256.
+    package static func batchSize(cells: Int, fittedGenes: Int) -> Int {
+        max(256, min(100_000_000 / (32 * max(cells, 1)), fittedGenes))
     }
 
     private static func batchTargets(
@@ -422,14 +267,13 @@ package final class FullDesignFit: PhasedFit, @unchecked Sendable {
             return row(trend: trend, dispersions: shrunken)
         }
         let cells = analysis.controlCells + rows.count
-        prior = PosteriorDispersion(
-            cells: cells,
-            priorVariance: ComparisonDispersion.priorVariance(
-                dispersions: Array(genes.moments),
-                trend: trend,
-                cells: cells
-            )
+        let variance = ComparisonDispersion.priorVariance(
+            dispersions: Array(genes.moments),
+            trend: trend,
+            cells: cells
         )
+        priorVariance = variance
+        prior = PosteriorDispersion(cells: cells, priorVariance: variance)
         phase = .posterior
         return nil
     }

@@ -14,12 +14,17 @@ struct RowLayers {
     var iterations: [Float]
     /// Share of the perturbation's cells that express the gene.
     var share: [Float]
+    /// Share of the control cells that do; only in rows that say so themselves.
+    var controlShare: [Float] = []
     /// Dispersion used in the test; only in rows that have dispersions of their own.
     var dispersion: [Double] = []
     /// The gene's own estimate; likewise.
     var ownDispersion: [Double] = []
     /// The trend at the gene's mean; likewise.
     var dispersionTrend: [Double] = []
+    /// Effects after shrinkage and their errors, which take the place of the fitted ones everywhere
+    /// but in the test and the raw effects; nil where nothing is shrunk.
+    var shrunken: ShrunkenRow?
 
     /// A row without any test.
     init(geneCount: Int) {
@@ -58,10 +63,13 @@ struct RowLayers {
     /// The row in the order of the options' schema.
     func encoded(options: AnalysisOptions) -> [UInt8] {
         let unit = options.foldChangeBase == .log2 ? RealFunctions.log(2) : 1
-        let foldChange = effect.map { $0 / unit }
+        let raw = effect.map { $0 / unit }
+        let foldChange = shrunken?.effect.map { $0 / unit } ?? raw
+        let standardError = shrunken?.standardError ?? standardError
         return options.rowSchema.encoded(geneCount: effect.count) { layer in
             switch layer {
-            case "X", "logfoldchanges", "logfoldchange_raw": .doubles(foldChange)
+            case "X", "logfoldchanges": .doubles(foldChange)
+            case "logfoldchange_raw": .doubles(raw)
             case "z_score": .doubles(zScore)
             case "pvalue": .doubles(pValue)
             case "pvalue_adj": .doubles(MultipleTesting.adjust(pValue, by: options.correction))
@@ -75,6 +83,7 @@ struct RowLayers {
             case "converged": .singles(converged)
             case "iterations": .singles(iterations)
             case "pts": .singles(share)
+            case "pts_rest": .singles(controlShare)
             default: preconditionFailure("the schema names a layer without values: \(layer)")
             }
         }
@@ -102,6 +111,7 @@ struct ControlExpression: Sendable {
     ///   - expressingCells: Cells of the perturbation that express it.
     ///   - scaledSum: Σ Y/s over them.
     ///   - cells: Cells of the perturbation.
+    /// - Returns: Whether it is tested.
     func admits(gene: Int, expressingCells: Int, scaledSum: Double, cells: Int) -> Bool {
         filter.admits(
             control: .init(

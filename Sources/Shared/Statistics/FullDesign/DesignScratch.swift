@@ -36,6 +36,11 @@ package final class DesignScratch: @unchecked Sendable {
     /// Fitted means of the gene, pattern by pattern.
     var fitted: [PatternMeans] = []
 
+    /// The matrix of the normal equations by rows; shape `[fitted columns * fitted columns]`.
+    package var matrix: UnsafeMutableBufferPointer<Double> { system.matrix }
+    /// Their right-hand side; shape `[fitted columns]`.
+    package var right: UnsafeMutableBufferPointer<Double> { system.right }
+
     private let positions: UnsafeMutableBufferPointer<UInt32>
     private let counts: UnsafeMutableBufferPointer<UInt32>
     private let starts: UnsafeMutableBufferPointer<Int>

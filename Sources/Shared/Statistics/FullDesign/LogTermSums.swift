@@ -13,6 +13,7 @@ enum LogTermSums {
     ///   - values: v, at least 0; shape `[cells]`.
     ///   - scale: At least 0; a product scale·v is at most 1e30.
     ///   - shift: At least 0.
+    /// - Returns: The sum.
     static func logOnePlus(
         _ values: UnsafeBufferPointer<Double>,
         scale: Double,
