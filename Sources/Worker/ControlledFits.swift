@@ -206,14 +206,20 @@ private struct PhasedFitsLoop<Analysis: PhasedAnalysis> {
         _ analysis: Analysis,
         _ setting: PhasedFitsSetting
     ) -> Result<Analysis.Fit, WorkerFailure> {
-        do throws(CountBlockError) {
+        do {
             let segments = try DecodedSegment.all(
                 of: order.block,
                 geneCount: setting.geneCount,
                 kind: setting.kind,
                 digest: order.digest
             )
-            return .success(analysis.begin(perturbation: order.perturbation, segments: segments))
+            return .success(
+                try analysis.begin(
+                    perturbation: order.perturbation,
+                    segments: segments,
+                    inputs: order.inputs
+                )
+            )
         } catch {
             return .failure(WorkerFailure("\(error)"))
         }

@@ -1,6 +1,7 @@
 import CountBlocks
 import DifferentialExpression
 package import Digests
+import Statistics
 
 /// A finished row, ready to be sent.
 package struct FinishedRow: Sendable {
@@ -24,6 +25,32 @@ package struct FitOrder: Sendable {
     package var block: [UInt8]
     /// Digest announced with the lease.
     package var digest: Digest128
+    /// What the analysis needs beside the cells; empty for most.
+    package var inputs: [UInt8]
+
+    /// Takes apart what came: a block, and behind it the inputs with a digest of their own.
+    ///
+    /// - Parameters:
+    ///   - perturbation: Position in the result.
+    ///   - bytes: What came.
+    ///   - digest: Digest of the block.
+    ///   - inputBytes: Length of the inputs, 0 for none.
+    /// - Returns: nil when the inputs are damaged.
+    package init?(perturbation: UInt32, bytes: [UInt8], digest: Digest128, inputBytes: Int) {
+        self.perturbation = perturbation
+        self.digest = digest
+        guard inputBytes > 0 else {
+            block = bytes
+            inputs = []
+            return
+        }
+        let end = bytes.count - Digest128.byteCount
+        guard end >= inputBytes else { return nil }
+        block = Array(bytes[..<(end - inputBytes)])
+        inputs = Array(bytes[(end - inputBytes)..<end])
+        let stored = Array(bytes[end...])
+        guard inputs.withUnsafeBytes({ Digest128(of: $0).bytes }) == stored else { return nil }
+    }
 }
 
 /// Fits that need nothing but their own cells and what was frozen, one a thread.
@@ -130,8 +157,45 @@ package struct FitFactory {
                     )
                 }
             )
-        default:
-            throw WorkerFailure("this build cannot fit \(terms.options.method.rawValue)")
+        case (.nbGLM, .cached):
+            let analysis = CachedAnalysis(
+                cache: cache,
+                options: terms.options,
+                sizeFactors: try SizeFactorTable(bytes: resources["size-factors"]).byRow
+            )
+            return try together(analysis, delegate)
+        case (.nbGLM, .fullDesign):
+            let analysis = FullDesignAnalysis(
+                cache: cache,
+                options: terms.options,
+                sizeFactors: try SizeFactorTable(bytes: resources["size-factors"]).byRow,
+                covariates: try covariates()
+            )
+            return try together(analysis, delegate)
+        case (.shrinkage, _):
+            let analysis = ShrinkageAnalysis(
+                cache: cache,
+                options: terms.options,
+                sizeFactors: try SizeFactorTable(bytes: resources["size-factors"]).byRow
+            )
+            return try together(analysis, delegate)
+        case (.wilcoxon, _):
+            return try together(RankSumAnalysis(cache: cache, options: terms.options), delegate)
+        case (.tTest, _):
+            let analysis = WelchAnalysis(cache: cache, options: terms.options)
+            return .alone(
+                LoneFits(geneCount: terms.geneCount, kind: kind) { perturbation, segments in
+                    analysis.row(perturbation: perturbation, segments: segments)
+                }
+            )
+        }
+    }
+
+    private func covariates() throws(WorkerFailure) -> CovariateTable {
+        do throws(CovariateTableError) {
+            return try CovariateTable(bytes: resources["covariates"] ?? [])
+        } catch {
+            throw WorkerFailure("\(error)")
         }
     }
 
@@ -169,11 +233,12 @@ package struct FitFactory {
             pieceBytes: limits.memoryBytes / 2,
             fitBytes: limits.memoryBytes / 2,
             tileBytes: {
-                Analysis.tileBytes(nonzeros: $0.nonzeroCount, genes: $0.genes.count)
+                analysis.tileBytes(nonzeros: $0.nonzeroCount, genes: $0.genes.count)
             },
             fitNeed: { [geneCount = terms.geneCount] order in
+                // A nonzero takes at least three quarters of a byte in a block.
                 LoneFits.memoryNeeded(blockBytes: order.block.count)
-                    + Analysis.fitBytes(genes: geneCount)
+                    + analysis.fitBytes(nonzeros: order.block.count * 4 / 3, genes: geneCount)
             }
         )
         let fits = PhasedFits(analysis: analysis, setting: setting, delegate: delegate)

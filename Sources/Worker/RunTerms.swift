@@ -23,6 +23,9 @@ package struct RunTerms: Sendable {
     /// Names of the resources that come before any fit.
     package let resources: [String]
 
+    /// Bytes that follow the block of each perturbation, their digest not included.
+    package var inputBytes: Int { options.method == .shrinkage ? 4 * 8 * geneCount : 0 }
+
     /// Understands a welcome.
     ///
     /// - Throws: ``WorkerFailure`` when this build cannot do what is asked.

@@ -44,7 +44,8 @@ final class SessionRunner {
         case terminate
     }
 
-    private let hello: Hello
+    /// The greeting; the run is named in it once the connection's target is known.
+    var hello: Hello
     private let log: Logger
     private let mailbox = Mailbox<Event>()
     private let threads: JobThreads
@@ -140,7 +141,11 @@ final class SessionRunner {
         case .resourceMissing(let request, let reason):
             let (name, requests) = fetcher.missing(request)
             for request in requests { send(.fetch(request)) }
-            if let name { tell(.resourceMissing(name, reason: reason)) }
+            if let piece = name.flatMap({ ControlPiece(resource: $0) }) {
+                exit = .lost("\(piece.resource) cannot be had: \(reason)")
+            } else if let name {
+                tell(.resourceMissing(name, reason: reason))
+            }
         case .lease(let grant): granted(grant)
         case .rowsDurable(_, let credit):
             if credit > 0 { tell(.creditReturned(credit)) }
@@ -323,8 +328,19 @@ final class SessionRunner {
             return
         }
         fetcher.release(name)
+        let inputBytes = terms?.inputBytes ?? 0
+        guard
+            let order = FitOrder(
+                perturbation: perturbation,
+                bytes: block,
+                digest: digest,
+                inputBytes: inputBytes
+            )
+        else {
+            tell(.fitThrew(PerturbationIndex(perturbation), reason: "its inputs came damaged"))
+            return
+        }
         pulse.began(perturbation)
-        let order = FitOrder(perturbation: perturbation, block: block, digest: digest)
         // A process that dies without having said what it was fitting cannot be told from an
         // innocent one, so the announcement leaves first.
         switch fitting {

@@ -266,7 +266,7 @@ struct CachedFitTests {
             genes: 37,
             nodes: SizeFactorNodes(group: group)
         )
-        let estimate = run.analysis.approximateBytes(nonzeros: nonzeros, genes: 37)
+        let estimate = run.analysis.tileBytes(nonzeros: nonzeros, genes: 37)
         #expect(estimate >= exact && estimate < 3 * exact)
     }
 }

@@ -125,6 +125,7 @@ extension BlockStore {
             var iterator = BlockSegments(
                 bytes: bytes,
                 geneCount: geneCount,
+                kind: kind,
                 digest: summary.digest
             )
             var segment = DecodedSegment()

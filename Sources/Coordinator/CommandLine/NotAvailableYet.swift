@@ -5,7 +5,7 @@ package enum NotAvailableYet {
     private static let subcommands: Set<String> = ["status", "prepare", "merge"]
 
     private static let options: Set<String> = [
-        "--config", "--hosts", "--numa", "--status-port", "--tls-ca", "--tls-cert", "--tls-key",
+        "--config", "--status-port", "--tls-ca", "--tls-cert", "--tls-key",
         "--data-plane",
     ]
 

@@ -26,7 +26,10 @@ struct RunCommand: ParsableCommand {
               Counts in a layer, half the memory, two worker processes of four threads:
                 crispyx-coordinator screen.h5ad --method nb-glm --perturbation-column gene \\
                   --layer counts --memory-limit 8G --local-workers 2 --threads 4
-              Workers on other machines:
+              Workers on other machines, started over ssh:
+                crispyx-coordinator screen.h5ad --method nb-glm --perturbation-column gene \\
+                  --hosts cluster/hosts.txt
+              Workers that others start:
                 crispyx-coordinator screen.h5ad --method nb-glm --perturbation-column gene \\
                   --listen :7400
                 crispyx-worker --connect node0:7400 --token-file token
@@ -140,7 +143,11 @@ struct RunCommand: ParsableCommand {
             resume: outputs.resume,
             localWorkers: machine.localWorkers,
             threads: machine.threads,
-            listen: machine.listen.flatMap { ListenAddress($0) },
+            listen: machine.listenAddress,
+            hosts: try machine.hostEntries(),
+            expectsOthers: machine.listen != nil,
+            numa: try machine.numaNodes(),
+            logFormat: logging.logFormat,
             tokenFile: machine.tokenFile,
             memoryBytes: try machine.memoryBytes(),
             scratchDirectory: machine.scratchDirectory

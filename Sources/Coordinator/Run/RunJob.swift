@@ -28,7 +28,8 @@ final class RunJob {
         self.display = display
         self.signals = signals
         schema = request.options.rowSchema
-        topology = Topology.discover()
+        let whole = Topology.discover()
+        topology = (try? whole.selecting(request.numa)) ?? whole
     }
 
     /// What the command has to do after a run.
@@ -46,6 +47,7 @@ final class RunJob {
         let screen = try read()
         var options = request.options
         options.controlLabel = screen.plan.controlLabel
+        options.values = screen.values
         let fingerprint = try Fingerprint(
             options: options,
             schema: schema,
@@ -95,7 +97,8 @@ final class RunJob {
         }
         if let tokenFile = request.tokenFile {
             do {
-                _ = try TokenFile.load(path: tokenFile)
+                let (_, isNew) = try TokenFile.loadOrCreate(path: tokenFile)
+                if isNew { log.notice("made a new token", metadata: ["file": "\(tokenFile)"]) }
             } catch {
                 throw RunFailure(.refused, "\(error)")
             }
@@ -249,7 +252,10 @@ final class RunJob {
             memoryBytes: request.memory.controlTile
         )
         return try RunFailure.wrapping { () throws(CountBlockError) in
-            try stage.run(userSizeFactors: screen.userSizeFactors)
+            try stage.run(
+                tested: screen.plan.testedGroups,
+                userSizeFactors: screen.userSizeFactors
+            )
         }
     }
 

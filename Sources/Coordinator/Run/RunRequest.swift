@@ -1,5 +1,7 @@
 import AnnData
 import DifferentialExpression
+import NodeTopology
+import Reporting
 
 /// Everything the command line asks of a run, checked and with defaults filled in.
 struct RunRequest: Sendable {
@@ -40,6 +42,14 @@ struct RunRequest: Sendable {
     var threads: Int?
     /// Where to listen for workers that others start.
     var listen: ListenAddress?
+    /// Machines whose workers this process starts over ssh.
+    var hosts: [HostEntry] = []
+    /// Whether workers that others start may come, because an address was given for them.
+    var expectsOthers = false
+    /// NUMA nodes of this machine to use.
+    var numa: NodeSelection = .auto
+    /// How log lines look.
+    var logFormat: LogFormat = .text
     /// File with the secret of those workers; nil to make one in the run directory.
     var tokenFile: String?
     /// Memory of all processes on this machine together, bytes.

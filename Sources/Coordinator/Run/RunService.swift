@@ -70,12 +70,26 @@ struct RunService {
                 log: log
             )
         }
+        let hosts = listener.flatMap { listener in
+            request.hosts.isEmpty
+                ? nil
+                : HostWorkers(
+                    hosts: request.hosts,
+                    listener: listener,
+                    format: request.logFormat,
+                    mailbox: mailbox,
+                    log: log
+                )
+        }
         let display = display
+        var configuration = try self.configuration(state, runID)
+        configuration.onlyHostsWork = hosts != nil && workers == nil && !request.expectsOthers
         let server = RunServer(
-            configuration: try configuration(state, runID),
+            configuration: configuration,
             mailbox: mailbox,
             writer: writer,
             localWorkers: workers,
+            hostWorkers: hosts,
             events: try EventLog(directory.eventsPath),
             log: log,
             progress: { display.show("fitting", $0, unit: "perturbations") }
@@ -83,6 +97,7 @@ struct RunService {
         let outcome = server.run()
         listener?.close()
         workers?.endAll()
+        hosts?.endAll()
         writer.end()
         writer.waitUntilEnded()
         // Links close with their peers; what is left is closed by the loops.
@@ -133,6 +148,9 @@ struct RunService {
             var factors: [UInt8] = []
             factors.append(littleEndian: state.global.sizeFactors)
             common.append((ServedResources.sizeFactors, factors))
+        }
+        if request.options.method == .nbGLM, request.options.fitPath == .fullDesign {
+            common.append((ServedResources.covariates, screen.covariates.encoded()))
         }
         return ServedResources(
             common: common,

@@ -4,8 +4,8 @@ import Statistics
 /// The fit of one perturbation against control cells that all fits share.
 ///
 /// Phases: every gene to its own convergence; all genes on to the common last iteration, with moment
-/// estimates or standard errors; and, where each pair has a dispersion of its own, that dispersion
-/// with its standard error.
+/// estimates or standard errors; where each pair has a dispersion of its own, that dispersion with
+/// its standard error; and, where effects are shrunk, their posterior modes.
 ///
 /// `@unchecked`: a visit touches the states of its own genes alone, and phases are separated by
 /// barriers; everything else is constant or changes only when a phase ends.
@@ -17,6 +17,7 @@ package final class CachedFit: PhasedFit, @unchecked Sendable {
         case converge
         case carryOn
         case shrink
+        case shrinkEffects
     }
 
     /// What is known of one gene.
@@ -42,6 +43,7 @@ package final class CachedFit: PhasedFit, @unchecked Sendable {
     private var lastIteration = 0
     private var trend: [Double] = []
     private var posterior: PosteriorDispersion?
+    private var effectShrinkage: CountShrinkage?
 
     init(perturbation: UInt32, segments: [DecodedSegment], context: CachedContext) {
         self.perturbation = perturbation
@@ -84,6 +86,14 @@ package final class CachedFit: PhasedFit, @unchecked Sendable {
 
     /// Does the present phase's work for some genes of a tile.
     package func visit(genes: Range<Int>, of tile: Tile) {
+        if phase == .shrinkEffects {
+            effectShrinkage?.visit(
+                genes: genes,
+                control: tile.control,
+                controlCounts: tile.counts
+            )
+            return
+        }
         for gene in genes {
             tile.counts.withGene(gene) { control in
                 counts.withGene(gene) { own in
@@ -92,6 +102,7 @@ package final class CachedFit: PhasedFit, @unchecked Sendable {
                     case .converge: converge(gene, pair)
                     case .carryOn: carryOn(gene, pair)
                     case .shrink: shrink(gene, pair)
+                    case .shrinkEffects: break
                     }
                 }
             }
@@ -108,13 +119,37 @@ package final class CachedFit: PhasedFit, @unchecked Sendable {
             return nil
         case .carryOn:
             switch context.dispersionSource {
-            case .global, .none: return row()
+            case .global, .none: return rowUnlessShrunk()
             case .posterior, .empiricalBayes: fitTrend()
             }
             phase = .shrink
             return nil
-        case .shrink: return row()
+        case .shrink: return rowUnlessShrunk()
+        case .shrinkEffects: return row()
         }
+    }
+
+    /// The row, or nil after turning to the phase that shrinks its effects.
+    private func rowUnlessShrunk() -> PerturbationRow? {
+        guard context.options.inlineShrinkage == .apeglm else { return row() }
+        let dispersions: [Double] =
+            switch context.dispersionSource {
+            case .global: context.cache.dispersion
+            case .none: [Double](repeating: .nan, count: states.count)
+            case .posterior, .empiricalBayes: states.map(\.dispersion)
+            }
+        effectShrinkage = CountShrinkage(
+            input: ShrinkageInput(
+                intercept: states.map { $0.isTested ? $0.fit.intercept : 0 },
+                effect: states.map { $0.isTested ? $0.fit.effect : 0 },
+                standardError: layers().standardError,
+                dispersion: dispersions
+            ),
+            group: group,
+            counts: counts
+        )
+        phase = .shrinkEffects
+        return nil
     }
 
     // MARK: - Phases
@@ -282,6 +317,13 @@ package final class CachedFit: PhasedFit, @unchecked Sendable {
     // MARK: - Row
 
     private func row() -> PerturbationRow {
+        PerturbationRow(
+            perturbation: perturbation,
+            bytes: layers().encoded(options: context.options)
+        )
+    }
+
+    private func layers() -> RowLayers {
         var layers = RowLayers(geneCount: states.count)
         for gene in states.indices {
             layers.share[gene] = context.expression.share(
@@ -311,9 +353,7 @@ package final class CachedFit: PhasedFit, @unchecked Sendable {
             layers.dispersion =
                 context.dispersionSource == .none ? missing : states.map(\.dispersion)
         }
-        return PerturbationRow(
-            perturbation: perturbation,
-            bytes: layers.encoded(options: context.options)
-        )
+        layers.shrunken = effectShrinkage?.row
+        return layers
     }
 }

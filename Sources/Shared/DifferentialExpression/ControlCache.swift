@@ -1,3 +1,4 @@
+import CountBlocks
 import Digests
 import Statistics
 
@@ -140,7 +141,7 @@ extension ControlCache {
         let median = Double(bitPattern: reader.next(UInt64.self))
         let count = Int(truncatingIfNeeded: reader.next(UInt64.self))
         guard genes >= 0, cells >= 0, (0...Quantity.allCases.count).contains(count),
-            genes <= content / 8, content % 8 == 0,
+            genes <= SegmentLimits.geneCount, content % 8 == 0,
             let starts = Self.startCount(content: content, quantities: count, genes: genes)
         else { throw .malformed("\(content) bytes for \(genes) genes") }
         self.init(geneCount: genes)

@@ -1,60 +1,18 @@
-package import CountBlocks
 import Statistics
-
-/// The counts of some genes in one group of cells, as the likelihood of shrinkage needs them.
-package struct LikelihoodCounts: Sendable {
-    /// Points of the group's offsets.
-    let nodes: OffsetNodes
-    /// The genes' counts there.
-    let counts: GroupCounts
-
-    /// Gathers a group's counts.
-    ///
-    /// - Parameters:
-    ///   - genes: The genes to hold.
-    ///   - segments: All cells of the group in file order, at least with these genes.
-    ///   - sizeFactors: By file row.
-    ///   - isExact: Whether every cell is to be summed for itself, which a floor of means asks for.
-    package init(
-        genes: Range<Int>,
-        segments: [DecodedSegment],
-        sizeFactors: [Double],
-        isExact: Bool
-    ) {
-        let factors = segments.flatMap { segment in
-            segment.withCells { cells in cells.rows.map { sizeFactors[Int($0)] } }
-        }
-        let nodes = OffsetNodes(sizeFactors: factors, isExact: isExact)
-        var counts = GroupCounts(genes: genes, nodes: nodes)
-        var firstCell = 0
-        for segment in segments {
-            segment.withCells { cells in
-                for cell in 0..<cells.rows.count {
-                    counts.begin(cell: firstCell + cell, of: nodes)
-                    for index in cells.starts[cell]..<cells.starts[cell + 1] {
-                        counts.add(gene: Int(cells.genes[index]), count: cells.counts[index])
-                    }
-                }
-                firstCell += cells.rows.count
-            }
-        }
-        self.nodes = nodes
-        self.counts = counts
-    }
-}
 
 /// Shrinks one row gene by gene with the likelihood of control and perturbation.
 ///
-/// Until a gene is visited its place holds the input's own values. A part of a fit: the fit visits every gene once with the control's counts, on any threads, and then
-/// takes the row. After a fit of its own (`lfc_shrinkage_type` apeglm) the input holds the fitted
-/// coefficients of all genes, (0, 0) for those that were not tested, and errors only of those that are
-/// reported; the untested come out with a mode and an error wherever their dispersion is a number:
-/// the published package's.
+/// A part of a fit: the fit visits every gene once with the control's counts, on any threads, and then
+/// takes the row; until a gene is visited its place holds the input's own values. After a fit of its
+/// own (`lfc_shrinkage_type` apeglm) the input holds the fitted coefficients of all genes, (0, 0) for
+/// those that were not tested, and errors only of those that are reported; the untested come out
+/// with a mode and an error wherever their dispersion is a number: the published package's.
 ///
 /// `@unchecked`: a visit writes to the places of its own genes alone.
-package final class CountShrinkage: @unchecked Sendable {
+final class CountShrinkage: @unchecked Sendable {
     private let input: ShrinkageInput
-    private let perturbed: LikelihoodCounts
+    private let group: GroupCells
+    private let counts: MeasuredCounts
     private let priorScale: Double
     private let minimumMean: Double
     private let effect: UnsafeMutableBufferPointer<Double>
@@ -64,18 +22,21 @@ package final class CountShrinkage: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - input: The fit's values of all genes.
-    ///   - perturbed: Counts of all genes in the perturbation's cells.
-    ///   - priorScale: The prior's scale, natural log; usually ``ShrinkageInput/priorScale``.
+    ///   - group: The perturbation's cells.
+    ///   - counts: Their counts of all genes.
+    ///   - priorScale: The prior's scale, natural log; nil for this row's own.
     ///   - minimumMean: Floor of fitted means; not positive for none.
-    package init(
+    init(
         input: ShrinkageInput,
-        perturbed: LikelihoodCounts,
-        priorScale: Double,
+        group: GroupCells,
+        counts: MeasuredCounts,
+        priorScale: Double? = nil,
         minimumMean: Double = 0
     ) {
         self.input = input
-        self.perturbed = perturbed
-        self.priorScale = priorScale
+        self.group = group
+        self.counts = counts
+        self.priorScale = priorScale ?? input.priorScale
         self.minimumMean = minimumMean
         effect = .allocate(capacity: input.geneCount)
         standardError = .allocate(capacity: input.geneCount)
@@ -92,29 +53,43 @@ package final class CountShrinkage: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - genes: The genes.
-    ///   - control: Counts of at least these genes in the control cells.
-    package func visit(genes: Range<Int>, control: LikelihoodCounts) {
+    ///   - control: The control cells.
+    ///   - controlCounts: Counts of at least these genes there.
+    func visit(genes: Range<Int>, control: GroupCells, controlCounts: MeasuredCounts) {
         // A row whose cells are not in this file stays as it is.
-        guard perturbed.nodes.count > 0 else { return }
+        guard group.count > 0 else { return }
         let shrinkage = TwoGroupShrinkage(
-            control: control.nodes,
-            perturbed: perturbed.nodes,
+            control: control.part,
+            perturbed: group.part,
             priorScale: priorScale,
             minimumMean: minimumMean
         )
-        shrinkage.shrink(
-            genes: genes,
-            control: control.counts,
-            perturbed: perturbed.counts,
-            earlier: input.fit
-        ) { gene, shrunken in
+        var scratch = shrinkage.makeScratch()
+        for gene in genes {
+            let shrunken = controlCounts.withGene(gene) { control in
+                counts.withGene(gene) { own in
+                    shrinkage.shrink(
+                        control: control,
+                        perturbed: own,
+                        earlier: input.fit(gene),
+                        scratch: &scratch
+                    )
+                }
+            }
             effect[gene] = shrunken.effect
             standardError[gene] = shrunken.standardError
         }
     }
 
     /// The row, once every gene has been visited.
-    package var row: ShrunkenRow {
+    var row: ShrunkenRow {
         ShrunkenRow(effect: Array(effect), standardError: Array(standardError))
+    }
+}
+
+extension GroupCells {
+    /// The group as shrinkage takes it.
+    var part: TwoGroupShrinkage.GroupPart {
+        TwoGroupShrinkage.GroupPart(offsets: offsets, nodes: nodes)
     }
 }

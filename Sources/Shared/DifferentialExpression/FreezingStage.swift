@@ -29,16 +29,34 @@ package struct FreezingStage {
 
     /// Runs the stage.
     ///
-    /// - Parameter userSizeFactors: Factors by file row, used instead of estimates; nil to estimate.
+    /// - Parameters:
+    ///   - tested: Groups that are tested.
+    ///   - userSizeFactors: Factors by file row, used instead of estimates; nil to estimate.
     /// - Returns: The frozen values, with size factors where the method has them.
     /// - Throws: `CountBlockError` when a spilled block cannot be read back.
-    package func run(userSizeFactors: [Double]?) throws(CountBlockError) -> GlobalResult {
-        let stage = GlobalStage(
-            screen: screen,
-            options: options,
-            team: team,
-            memoryBytes: memoryBytes
-        )
-        return try stage.run(userSizeFactors: userSizeFactors)
+    package func run(
+        tested: [Int],
+        userSizeFactors: [Double]?
+    ) throws(CountBlockError) -> GlobalResult {
+        switch options.method {
+        case .tTest:
+            let stage = WelchStage(screen: screen, team: team)
+            return GlobalResult(cache: try stage.run(), sizeFactors: [])
+        case .wilcoxon:
+            let stage = RankSumStage(screen: screen, options: options, team: team)
+            return GlobalResult(cache: try stage.run(tested: tested), sizeFactors: [])
+        case .nbGLM:
+            let stage = GlobalStage(
+                screen: screen,
+                options: options,
+                team: team,
+                memoryBytes: memoryBytes
+            )
+            return try stage.run(userSizeFactors: userSizeFactors)
+        case .shrinkage:
+            var cache = ControlCache(geneCount: screen.geneCount)
+            cache.controlCells = screen.controlCells.count
+            return GlobalResult(cache: cache, sizeFactors: userSizeFactors ?? [])
+        }
     }
 }

@@ -54,6 +54,13 @@ package final class FullDesignAnalysis: PhasedAnalysis {
         PatternOffsets(patterns: patterns, sizeFactors: rows.map { sizeFactors[Int($0)] })
     }
 
+    package func tileBytes(nonzeros: Int, genes: Int) -> Int { 8 * nonzeros + 64 * genes }
+
+    package func fitBytes(nonzeros: Int, genes: Int) -> Int {
+        // The state of every gene, and a size factor of every control cell.
+        8 * nonzeros + 800 * genes + 40 * controlCells
+    }
+
     package func makeTile(genes: Range<Int>, segments: [DecodedSegment]) -> FullDesignTile {
         let control = control.withLock { known in
             if let known { return known }

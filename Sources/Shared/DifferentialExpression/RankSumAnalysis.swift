@@ -49,36 +49,14 @@ package struct RankSumAnalysis: PhasedAnalysis {
         )
     }
 
-    /// Bytes of a tile, not counting the decoded cells it is made of.
-    ///
-    /// - Parameters:
-    ///   - nonzeros: Nonzeros of the control in the tile's genes.
-    ///   - genes: Genes of the tile.
-    ///   - kind: Kind of the values.
-    package static func approximateTileBytes(
-        nonzeros: Int,
-        genes: Int,
-        kind: SegmentHeader.Kind
-    ) -> Int {
-        nonzeros * keyBytes(kind) + genes * (8 + 128)
+    package func tileBytes(nonzeros: Int, genes: Int) -> Int {
+        nonzeros * keyBytes + genes * (8 + 128)
     }
 
-    /// Bytes of a fit, not counting the decoded cells it is begun with, which it does not keep.
-    ///
-    /// - Parameters:
-    ///   - nonzeros: Nonzeros of the perturbation.
-    ///   - genes: Genes of the screen.
-    ///   - kind: Kind of the values.
-    package static func approximateFitBytes(
-        nonzeros: Int,
-        genes: Int,
-        kind: SegmentHeader.Kind
-    ) -> Int {
+    package func fitBytes(nonzeros: Int, genes: Int) -> Int {
         // Keys and their starts, the row's values, its bytes while they are put together.
-        nonzeros * keyBytes(kind) + genes * (8 + 48 + 2 * 56)
+        nonzeros * keyBytes + genes * (8 + 48 + 2 * 56)
     }
 
-    private static func keyBytes(_ kind: SegmentHeader.Kind) -> Int {
-        kind == .float64Values ? 8 : 4
-    }
+    private var keyBytes: Int { options.values == .float64 ? 8 : 4 }
 }

@@ -22,6 +22,9 @@ struct RowLayers {
     var ownDispersion: [Double] = []
     /// The trend at the gene's mean; likewise.
     var dispersionTrend: [Double] = []
+    /// Effects after shrinkage and their errors, which take the place of the fitted ones everywhere
+    /// but in the test and the raw effects; nil where nothing is shrunk.
+    var shrunken: ShrunkenRow?
 
     /// A row without any test.
     init(geneCount: Int) {
@@ -60,10 +63,13 @@ struct RowLayers {
     /// The row in the order of the options' schema.
     func encoded(options: AnalysisOptions) -> [UInt8] {
         let unit = options.foldChangeBase == .log2 ? RealFunctions.log(2) : 1
-        let foldChange = effect.map { $0 / unit }
+        let raw = effect.map { $0 / unit }
+        let foldChange = shrunken?.effect.map { $0 / unit } ?? raw
+        let standardError = shrunken?.standardError ?? standardError
         return options.rowSchema.encoded(geneCount: effect.count) { layer in
             switch layer {
-            case "X", "logfoldchanges", "logfoldchange_raw": .doubles(foldChange)
+            case "X", "logfoldchanges": .doubles(foldChange)
+            case "logfoldchange_raw": .doubles(raw)
             case "z_score": .doubles(zScore)
             case "pvalue": .doubles(pValue)
             case "pvalue_adj": .doubles(MultipleTesting.adjust(pValue, by: options.correction))

@@ -1,5 +1,6 @@
 package import CountBlocks
 import Statistics
+import Synchronization
 
 /// Shrinks the rows of an earlier result with the likelihood of the counts (method `full`).
 ///
@@ -9,6 +10,7 @@ package struct ShrinkageAnalysis: PhasedAnalysis {
     private let geneCount: Int
     private let options: AnalysisOptions
     private let sizeFactors: [Double]
+    private let controlCells = ControlCells()
 
     /// Prepares fits.
     ///
@@ -22,14 +24,20 @@ package struct ShrinkageAnalysis: PhasedAnalysis {
         self.sizeFactors = sizeFactors
     }
 
-    /// Sums the counts of some genes at the points of the control's offsets.
-    package func makeTile(genes: Range<Int>, segments: [DecodedSegment]) -> LikelihoodCounts {
-        LikelihoodCounts(
-            genes: genes,
-            segments: segments,
-            sizeFactors: sizeFactors,
-            isExact: options.minimumMean > 0
-        )
+    package func tileBytes(nonzeros: Int, genes: Int) -> Int { 20 * nonzeros + 900 * genes }
+
+    package func fitBytes(nonzeros: Int, genes: Int) -> Int { 20 * nonzeros + 300 * genes }
+
+    /// The control's counts of some genes.
+    package struct Tile: Sendable {
+        let control: GroupCells
+        let counts: MeasuredCounts
+    }
+
+    /// Regroups the control's counts of some genes.
+    package func makeTile(genes: Range<Int>, segments: [DecodedSegment]) -> Tile {
+        let control = controlCells.gathered(segments, sizeFactors)
+        return Tile(control: control, counts: control.counts(of: genes, in: segments))
     }
 
     /// Cannot be: every fit starts from the row that comes with it.
@@ -51,18 +59,14 @@ package struct ShrinkageAnalysis: PhasedAnalysis {
         inputs: [UInt8]
     ) throws(FitInputError) -> ShrinkageFit {
         let input = try ShrinkageInput(bytes: inputs, geneCount: geneCount)
-        let counts = LikelihoodCounts(
-            genes: 0..<geneCount,
-            segments: segments,
-            sizeFactors: sizeFactors,
-            isExact: options.minimumMean > 0
-        )
+        let group = GroupCells(segments: segments, sizeFactors: sizeFactors)
         return ShrinkageFit(
             perturbation: perturbation,
             shrinkage: CountShrinkage(
                 input: input,
-                perturbed: counts,
-                priorScale: options.priorScale ?? input.priorScale,
+                group: group,
+                counts: group.counts(of: 0..<geneCount, in: segments),
+                priorScale: options.priorScale,
                 minimumMean: options.minimumMean
             ),
             base: options.foldChangeBase
@@ -70,8 +74,25 @@ package struct ShrinkageAnalysis: PhasedAnalysis {
     }
 }
 
+/// The control cells, gathered once from whichever tile comes first.
+private final class ControlCells: Sendable {
+    private let cells = Mutex<GroupCells?>(nil)
+
+    func gathered(_ segments: [DecodedSegment], _ sizeFactors: [Double]) -> GroupCells {
+        cells.withLock { known in
+            if let known { return known }
+            let cells = GroupCells(segments: segments, sizeFactors: sizeFactors)
+            known = cells
+            return cells
+        }
+    }
+}
+
 /// The shrinkage of one row.
 package final class ShrinkageFit: PhasedFit {
+    /// The control's counts of some genes.
+    package typealias Tile = ShrinkageAnalysis.Tile
+
     private let perturbation: UInt32
     private let shrinkage: CountShrinkage
     private let base: AnalysisOptions.FoldChangeBase
@@ -86,8 +107,8 @@ package final class ShrinkageFit: PhasedFit {
     package var need: ControlNeed { .geneTiles }
 
     /// Shrinks some genes.
-    package func visit(genes: Range<Int>, of tile: LikelihoodCounts) {
-        shrinkage.visit(genes: genes, control: tile)
+    package func visit(genes: Range<Int>, of tile: ShrinkageAnalysis.Tile) {
+        shrinkage.visit(genes: genes, control: tile.control, controlCounts: tile.counts)
     }
 
     /// Ends the only phase with the row.

@@ -48,6 +48,7 @@ where Point.Scalar == Double {
     /// - Parameters:
     ///   - variable: The variable, one of the leading columns.
     ///   - columns: Columns in use.
+    /// - Returns: The remaining element; 0 where the matrix is singular.
     func remainder(of variable: Int, columns: Int) -> Double {
         var upper = rows
         for pivot in 0..<columns where pivot != variable {

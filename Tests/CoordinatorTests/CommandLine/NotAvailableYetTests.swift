@@ -20,11 +20,11 @@ struct NotAvailableYetTests {
         arguments: [
             (["--config", "f"], "--config"),
             (["--config=f"], "--config"),
-            (["--hosts="], "--hosts"),
-            (["--numa"], "--numa"),
-            (["--no-numa"], "--no-numa"),
+            (["--tls-ca="], "--tls-ca"),
+            (["--data-plane"], "--data-plane"),
+            (["--no-data-plane"], "--no-data-plane"),
             (["--no-status-port=x"], "--no-status-port"),
-            (["--min-mu", "0", "--hosts", "9", "--config", "f"], "--hosts"),
+            (["--min-mu", "0", "--tls-key", "9", "--config", "f"], "--tls-key"),
         ]
     )
     func options(more: [String], named: String) throws {
@@ -40,7 +40,8 @@ struct NotAvailableYetTests {
         arguments: [
             ["screen.h5ad", "--method", "nb-glm", "--threads=4", "-o", "config"],
             ["--no-scale-size-factors"], ["--size-factors", "f"], ["--size-factor"],
-            ["--output=--config"], ["-config"], ["--configs"], ["--no-"], ["--"], ["--no-no-numa"],
+            ["--output=--config"], ["-config"], ["--configs"], ["--no-"], ["--"],
+            ["--no-no-covariates"], ["--hosts", "f", "--numa=off"],
         ]
     )
     func others(arguments: [String]) {
@@ -49,8 +50,8 @@ struct NotAvailableYetTests {
 
     @Test("after -- everything is a value")
     func terminator() {
-        #expect(NotAvailableYet.refusal(of: ["run", "--", "--hosts"]) == nil)
-        #expect(NotAvailableYet.refusal(of: ["run", "--hosts", "--"]) != nil)
+        #expect(NotAvailableYet.refusal(of: ["run", "--", "--config"]) == nil)
+        #expect(NotAvailableYet.refusal(of: ["run", "--config", "--"]) != nil)
     }
 
     @Test(

@@ -295,8 +295,7 @@ def compare(reference, result, bounds, *, min_mu=0.5, excluded=None):
         over = excess(expected, found, bounds[layer], error)
         counted = np.ones(expected.shape, bool)
         if layer in SILENT and silent.any():
-            # One p-value of a silent gene moves the adjusted ones of its row.
-            is_loose = silent | (layer == "pvalue_adj")
+            is_loose = silent | (layer in ROWWISE)
             loose = excess(expected, found, SILENT[layer], error)
             over, counted = np.where(is_loose, loose, over), ~is_loose
         if excluded is not None and layer in POSTERIOR:

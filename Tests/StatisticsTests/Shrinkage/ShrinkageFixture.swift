@@ -35,19 +35,30 @@ struct ShrinkageFixture {
         indicator.indices.filter { (indicator[$0] == 1) == perturbed }
     }
 
-    /// One group's points and the counts of all genes there.
-    func group(perturbed: Bool, isExact: Bool = false) -> (nodes: OffsetNodes, counts: GroupCounts)
-    {
+    /// One group's nodes and the counts of all genes there.
+    func group(
+        perturbed: Bool
+    ) -> (part: TwoGroupShrinkage.GroupPart, counts: MeasuredCounts) {
         let cells = cells(perturbed: perturbed)
-        let nodes = OffsetNodes(sizeFactors: cells.map { sizeFactors[$0] }, isExact: isExact)
-        var counts = GroupCounts(genes: 0..<self.counts.count, nodes: nodes)
-        for (index, cell) in cells.enumerated() {
-            counts.begin(cell: index, of: nodes)
-            for gene in self.counts.indices where self.counts[gene][cell] > 0 {
-                counts.add(gene: gene, count: self.counts[gene][cell])
+        let offsets = GroupOffsets(sizeFactors: cells.map { sizeFactors[$0] })
+        let nodes = SizeFactorNodes(group: offsets)
+        var cellAtPosition = [Int](repeating: 0, count: cells.count)
+        for (index, position) in offsets.position.enumerated() {
+            cellAtPosition[Int(position)] = cells[index]
+        }
+        let counts = MeasuredCounts(
+            genes: 0..<self.counts.count,
+            detections: self.counts.map { gene in cells.count { gene[$0] > 0 } },
+            group: offsets,
+            nodes: nodes
+        ) { visit in
+            for (position, cell) in cellAtPosition.enumerated() {
+                for gene in self.counts.indices where self.counts[gene][cell] > 0 {
+                    visit(gene, UInt32(position), self.counts[gene][cell])
+                }
             }
         }
-        return (nodes, counts)
+        return (TwoGroupShrinkage.GroupPart(offsets: offsets, nodes: nodes), counts)
     }
 
     /// A gene's nonzero counts over all cells, as two parts cut anywhere.

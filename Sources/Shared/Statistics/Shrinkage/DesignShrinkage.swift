@@ -1,6 +1,6 @@
 /// Shrinks the effect of one perturbation in a design of several columns.
 ///
-/// Cells of equal design rows are summed together, so that a design of categories costs a few points a
+/// Cells of equal design rows are summed together, so that a design of categories costs a few nodes a
 /// category; with a numeric covariate every cell counts for itself.
 package struct DesignShrinkage: Sendable {
     /// Most columns a design may have.
@@ -11,7 +11,6 @@ package struct DesignShrinkage: Sendable {
     /// Room for one gene's sums, to be reused from gene to gene by one thread.
     package struct Scratch {
         fileprivate var nodeCounts: [Double]
-        fileprivate var shares: [Double]
     }
 
     /// Prepares the sums that all genes share.
@@ -50,10 +49,7 @@ package struct DesignShrinkage: Sendable {
 
     /// Room for ``shrink(parts:earlier:scratch:)``.
     package func makeScratch() -> Scratch {
-        Scratch(
-            nodeCounts: [Double](repeating: 0, count: design.nodeCount),
-            shares: [Double](repeating: 0, count: design.width)
-        )
+        Scratch(nodeCounts: [Double](repeating: 0, count: design.nodeCount))
     }
 
     /// Shrinks one gene.
@@ -84,10 +80,8 @@ private struct DesignInput {
 
 /// A design of any number of columns.
 private protocol ShrinkableDesign: Sendable {
-    /// Points of all strata.
+    /// Nodes of all strata.
     var nodeCount: Int { get }
-    /// Most points that one cell is shared between.
-    var width: Int { get }
 
     func shrink(
         _ parts: [(firstCell: Int, counts: GeneCounts)],
@@ -96,47 +90,90 @@ private protocol ShrinkableDesign: Sendable {
     ) -> ShrunkenEffect
 }
 
+/// The nodes of the cells of one row of a design.
+private struct StratumNodes: Sendable {
+    var sizeFactors: [Double]
+    var offsets: [Double]
+    var cellWeights: [Double]
+    /// Nodes and positions where cells share nodes; nil where every cell is a node.
+    var shared: (nodes: SizeFactorNodes, position: [UInt32])?
+
+    /// Fewer cells are nodes themselves.
+    private static let fewCells = 16
+
+    init(sizeFactors factors: [Double]) {
+        let group = GroupOffsets(sizeFactors: factors)
+        guard factors.count > Self.fewCells else {
+            sizeFactors = factors.map { max($0, 1e-8) }
+            offsets = sizeFactors.map { RealFunctions.log($0) }
+            cellWeights = [Double](repeating: 1, count: factors.count)
+            return
+        }
+        let nodes = SizeFactorNodes(group: group)
+        sizeFactors = nodes.sizeFactors
+        offsets = nodes.offsets
+        cellWeights = nodes.cellWeights
+        shared = (nodes, group.position)
+    }
+
+    /// Adds the count of a cell to the weights of its nodes.
+    func add(_ count: Double, cell: Int, to weights: UnsafeMutablePointer<Double>) {
+        guard let shared else {
+            weights[cell] += count
+            return
+        }
+        let position = Int(shared.position[cell])
+        let interval = shared.nodes.interval(ofPosition: position)
+        shared.nodes.addBasis(
+            ofPosition: position,
+            in: interval,
+            times: count,
+            to: weights + interval.nodes.lowerBound
+        )
+    }
+}
+
 /// A design whose columns are the lanes of a SIMD type.
 private struct StratifiedDesign<Point: SIMD & Sendable>: ShrinkableDesign
 where Point.Scalar == Double {
     private let model: PosteriorModel<Point>
-    private let nodes: [OffsetNodes]
-    /// Stratum of each cell, and its position there.
+    private let nodes: [StratumNodes]
+    /// Stratum of each cell.
     private let stratum: [Int]
-    private let position: [Int]
-    let width: Int
+    /// Place of each cell in its stratum.
+    private let place: [Int]
 
     var nodeCount: Int { model.sizeFactors.count }
 
     init(_ input: DesignInput) {
         var stratumOfRow: [[UInt64]: Int] = [:]
-        var points: [Point] = []
+        var rows: [Point] = []
         var factors: [[Double]] = []
         var stratum: [Int] = []
-        var position: [Int] = []
+        var place: [Int] = []
         for (cell, factor) in input.sizeFactors.enumerated() {
-            let row = input.rows[cell * input.columns..<(cell + 1) * input.columns]
-            let index = stratumOfRow[row.map(\.bitPattern), default: points.count]
-            if index == points.count {
-                stratumOfRow[row.map(\.bitPattern)] = index
-                var point = Point(repeating: 0)
-                for (column, value) in row.enumerated() { point[column] = value }
-                points.append(point)
+            let values = input.rows[cell * input.columns..<(cell + 1) * input.columns]
+            let key = values.map(\.bitPattern)
+            let index = stratumOfRow[key, default: rows.count]
+            if index == rows.count {
+                stratumOfRow[key] = index
+                var row = Point(repeating: 0)
+                for (column, value) in values.enumerated() { row[column] = value }
+                rows.append(row)
                 factors.append([])
             }
             stratum.append(index)
-            position.append(factors[index].count)
+            place.append(factors[index].count)
             factors[index].append(factor)
         }
-        let nodes = factors.map { OffsetNodes(sizeFactors: $0) }
+        let nodes = factors.map { StratumNodes(sizeFactors: $0) }
         var starts = [0]
-        for group in nodes { starts.append(starts[starts.count - 1] + group.count) }
+        for group in nodes { starts.append(starts[starts.count - 1] + group.offsets.count) }
         self.nodes = nodes
         self.stratum = stratum
-        self.position = position
-        width = nodes.map(\.width).max() ?? 1
+        self.place = place
         model = PosteriorModel(
-            strata: points.enumerated().map { index, row in
+            strata: rows.enumerated().map { index, row in
                 CellStratum(row: row, nodes: starts[index]..<starts[index + 1])
             },
             sizeFactors: nodes.flatMap(\.sizeFactors),
@@ -144,8 +181,7 @@ where Point.Scalar == Double {
             cellWeights: nodes.flatMap(\.cellWeights),
             columns: input.columns,
             shrunken: input.shrunken,
-            prior: CauchyPrior(scale: input.priorScale),
-            minimumMean: 0
+            prior: CauchyPrior(scale: input.priorScale)
         )
     }
 
@@ -155,32 +191,29 @@ where Point.Scalar == Double {
         _ scratch: inout DesignShrinkage.Scratch
     ) -> ShrunkenEffect {
         if let unshrunken = earlier.unshrunken(model.shrunken) { return unshrunken }
-        var counts = PosteriorCounts<Point>(
-            nodeCounts: [],
-            designSums: Point(repeating: 0),
-            offsetSum: 0,
-            total: 0
-        )
-        // The room is lent, not copied.
-        swap(&counts.nodeCounts, &scratch.nodeCounts)
-        defer { swap(&counts.nodeCounts, &scratch.nodeCounts) }
-        for index in counts.nodeCounts.indices { counts.nodeCounts[index] = 0 }
-        for part in parts {
-            for index in 0..<part.counts.counts.count {
-                let cell = part.firstCell + Int(part.counts.positions[index])
-                let y = Double(part.counts.counts[index])
-                let group = model.strata[stratum[cell]]
-                let nodes = nodes[stratum[cell]]
-                let first =
-                    group.nodes.lowerBound
-                    + nodes.share(cell: position[cell], into: &scratch.shares)
-                for share in 0..<nodes.width {
-                    counts.nodeCounts[first + share] += y * scratch.shares[share]
+        var counts = PosteriorCounts<Point>(room: &scratch.nodeCounts)
+        defer { counts.giveBack(&scratch.nodeCounts) }
+        counts.nodeCounts.withUnsafeMutableBufferPointer { weights in
+            weights.update(repeating: 0)
+            guard let weights = weights.baseAddress else { return }
+            for part in parts {
+                for index in 0..<part.counts.counts.count {
+                    let cell = part.firstCell + Int(part.counts.positions[index])
+                    let y = Double(part.counts.counts[index])
+                    let group = model.strata[stratum[cell]]
+                    nodes[stratum[cell]].add(
+                        y,
+                        cell: place[cell],
+                        to: weights + group.nodes.lowerBound
+                    )
+                    counts.total += y
+                    counts.designSums += y * group.row
                 }
-                counts.total += y
-                counts.designSums += y * group.row
-                counts.offsetSum += y * nodes.cellOffsets[position[cell]]
             }
+        }
+        // The offset is its own interpolant.
+        for index in counts.nodeCounts.indices {
+            counts.offsetSum += counts.nodeCounts[index] * model.offsets[index]
         }
         return model.shrink(counts, earlier)
     }

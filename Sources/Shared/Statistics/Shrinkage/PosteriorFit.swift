@@ -47,13 +47,19 @@ extension PosteriorModel {
     ///
     /// - Parameters:
     ///   - counts: The gene's counts.
-    ///   - start: The earlier coefficients, finite; one a column.
-    ///   - earlier: Its dispersion, positive, and standard error.
-    func shrink(_ counts: PosteriorCounts<Point>, _ earlier: EarlierFit) -> ShrunkenEffect {
+    ///   - earlier: The earlier fit: finite coefficients, one a column; a positive dispersion.
+    ///   - floored: The two groups where means have a floor.
+    /// - Returns: Mode and error.
+    func shrink(
+        _ counts: PosteriorCounts<Point>,
+        _ earlier: EarlierFit,
+        _ floored: [FlooredGroup] = []
+    ) -> ShrunkenEffect {
         let posterior = GenePosterior(
             model: self,
             counts: counts,
-            dispersion: earlier.dispersion
+            dispersion: earlier.dispersion,
+            floored: floored
         )
         var start = Point(repeating: 0)
         var limit = Point(repeating: 0)

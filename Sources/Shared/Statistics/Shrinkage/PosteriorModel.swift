@@ -1,27 +1,27 @@
-/// Cells that share a row of the design, summed at a few points of their offsets.
+/// Cells that share a row of the design, summed at a few nodes of their size factors.
 struct CellStratum<Point: SIMD & Sendable>: Sendable
 where Point.Scalar == Double {
     /// The row of the design; lanes beyond its columns are 0.
     var row: Point
-    /// Their points among those of all strata.
+    /// Their nodes among those of all strata.
     var nodes: Range<Int>
 }
 
 /// What the posterior of one gene's coefficients is made of, apart from its counts.
 ///
 /// J(θ) = Σ [-Y η + (Y + ρ) ln(e^η + ρ)]/κ + Σ_j θ_j²/(2·15²) + ln(1 + (θ_s/σ)²), η = x·θ + o, ρ = 1/α,
-/// where s is the column that is shrunk and j runs over all others (docs/numbers.md, E9; Zhu, Ibrahim
+/// where s is the column that is shrunk and j runs over all others (docs/numbers.md, E19; Zhu, Ibrahim
 /// & Love 2019, section 2.2). κ = max(1, ΣY/10⁶) divides the likelihood but not the prior: the
 /// published package's.
 struct PosteriorModel<Point: SIMD & Sendable>: Sendable
 where Point.Scalar == Double {
     /// Cells by row of the design.
     let strata: [CellStratum<Point>]
-    /// Size factors of all strata's points.
+    /// Size factors of all strata's nodes.
     let sizeFactors: [Double]
-    /// Offsets of all strata's points.
+    /// Offsets of all strata's nodes.
     let offsets: [Double]
-    /// How many cells each point stands for.
+    /// How many cells each node stands for.
     let cellWeights: [Double]
     /// Columns of the design.
     let columns: Int
@@ -29,8 +29,8 @@ where Point.Scalar == Double {
     let shrunken: Int
     /// The prior of that column's coefficient.
     var prior: CauchyPrior
-    /// Floor of fitted means in J, not in the standard error; with one, every cell is a point.
-    let minimumMean: Double
+    /// Floor of fitted means in J, not in the standard error; only in designs of two groups.
+    var floor: MeanFloor?
 
     /// Variance of the normal prior of all other coefficients.
     static var otherVariance: Double { 225 }
@@ -39,14 +39,25 @@ where Point.Scalar == Double {
 /// The counts of one gene as its posterior needs them.
 struct PosteriorCounts<Point: SIMD & Sendable>: Sendable
 where Point.Scalar == Double {
-    /// Σ Y ℓ_k of each point.
-    var nodeCounts: [Double]
+    /// Weights with which Σ Y f over the cells is a sum over all nodes.
+    var nodeCounts: [Double] = []
     /// Σ Y x over all cells.
-    var designSums: Point
+    var designSums = Point(repeating: 0)
     /// Σ Y o over all cells.
-    var offsetSum: Double
+    var offsetSum = 0.0
     /// Σ Y over all cells.
-    var total: Double
+    var total = 0.0
+
+    /// No counts, in borrowed room for the nodes.
+    init(room: inout [Double]) {
+        // Lent, not copied.
+        swap(&nodeCounts, &room)
+    }
+
+    /// Gives the room back.
+    mutating func giveBack(_ room: inout [Double]) {
+        swap(&nodeCounts, &room)
+    }
 }
 
 /// The posterior of one gene: value and gradient of J, information.
@@ -60,20 +71,25 @@ where Point.Scalar == Double {
     private let size: Double
     /// κ.
     private let divisor: Double
-    private let logFloor: Double
+    /// The groups cell by cell where means have a floor, in the order of the strata.
+    private let floored: [FlooredGroup]
 
-    init(model: PosteriorModel<Point>, counts: PosteriorCounts<Point>, dispersion: Double) {
+    init(
+        model: PosteriorModel<Point>,
+        counts: PosteriorCounts<Point>,
+        dispersion: Double,
+        floored: [FlooredGroup]
+    ) {
+        self.floored = floored
         self.model = model
         self.counts = counts
         size = 1 / dispersion
         divisor = max(1, counts.total / 1e6)
-        logFloor = model.minimumMean > 0 ? RealFunctions.log(model.minimumMean) : -.infinity
     }
 
     /// J and its gradient.
     func evaluate(_ theta: Point) -> Evaluation {
-        var found =
-            model.minimumMean > 0 ? flooredLikelihood(theta) : likelihood(theta)
+        var found = model.floor.map { flooredLikelihood(theta, $0) } ?? likelihood(theta)
         found.value /= divisor
         found.gradient /= divisor
         for column in 0..<model.columns where column != model.shrunken {
@@ -128,25 +144,19 @@ where Point.Scalar == Double {
         return value
     }
 
-    /// The likelihood with a floor under the fitted means; every point is a cell.
-    private func flooredLikelihood(_ theta: Point) -> Evaluation {
-        var value = 0.0
-        var gradient = Point(repeating: 0)
-        for stratum in model.strata {
-            let predictor = stratum.row.dot(theta)
-            var slope = 0.0
-            for cell in stratum.nodes {
-                let count = counts.nodeCounts[cell]
-                let eta = max(predictor + model.offsets[cell], logFloor)
-                let mean = RealFunctions.exp(eta)
-                value += (count + size) * RealFunctions.log(mean + size) - count * eta
-                if eta > logFloor || predictor + model.offsets[cell] == logFloor {
-                    slope += (count + size) * mean / (mean + size) - count
-                }
-            }
-            gradient += slope * stratum.row
+    /// The likelihood with a floor under the fitted means.
+    private func flooredLikelihood(_ theta: Point, _ floor: MeanFloor) -> Evaluation {
+        var found = Evaluation(value: 0, gradient: Point(repeating: 0))
+        for (stratum, group) in zip(model.strata, floored) {
+            let sums = group.sums(
+                predictor: stratum.row.dot(theta),
+                size: size,
+                floor: floor
+            )
+            found.value += sums.value
+            found.gradient += sums.slope * stratum.row
         }
-        return Evaluation(value: value, gradient: gradient)
+        return found
     }
 
     /// The posterior standard error of the shrunken coefficient; nil where there is none.
