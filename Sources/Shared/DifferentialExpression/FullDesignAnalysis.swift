@@ -2,7 +2,7 @@ package import CountBlocks
 package import Statistics
 import Synchronization
 
-/// Fits the whole design of each comparison anew (docs/numbers.md, E13-E16).
+/// Fits the whole design of each comparison anew (docs/numbers.md, E14-E17).
 ///
 /// Serves models with covariates, size factors of the comparison alone, and two-group models that
 /// share nothing with other perturbations.
