@@ -113,7 +113,7 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "ChildProcesses", "ComputeThreads", "CountBlocks", "DifferentialExpression",
-                "Digests", "NodeTopology", "Reporting", "Scheduling", "Transport",
+                "Digests", "NodeTopology", "Reporting", "Scheduling", "Statistics", "Transport",
                 "WireProtocol", arguments, logging, nioCore,
             ],
             path: "Sources/Worker",
@@ -127,9 +127,9 @@ let package = Package(
         tests(
             "CoordinatorTests",
             [
-                "AnnData", "ComputeThreads", "Coordinator", "CountBlocks",
-                "DifferentialExpression", "Digests", "HDF5", "Scheduling", "Statistics",
-                "WireProtocol", arguments, nioCore,
+                "AnnData", "ChildProcesses", "ComputeThreads", "Coordinator", "CountBlocks",
+                "DifferentialExpression", "Digests", "HDF5", "NodeTopology", "Scheduling",
+                "Statistics", "WireProtocol", arguments, nioCore,
             ]
         ),
         tests("CountBlocksTests", ["CountBlocks", "Digests"], resources: true),

@@ -72,14 +72,20 @@ package struct ResourceFetcher {
             return (.incomplete, moreRequests())
         }
         fetches[request.name] = nil
-        // A block's digest covers its segments' digests and is checked while it is decoded.
-        if !request.name.hasPrefix("block/") {
+        if !Self.isBlock(request.name) {
             let digest = fetch.bytes.withUnsafeBytes { Digest128(of: $0) }
             guard digest.high == fetch.demand.digest.high, digest.low == fetch.demand.digest.low
             else { return (.damaged(request.name), moreRequests()) }
         }
         complete[request.name] = fetch.bytes
         return (.complete(request.name), moreRequests())
+    }
+
+    /// Whether a resource is a block of cells.
+    ///
+    /// A block's digest covers its segments' digests and is checked while it is decoded.
+    private static func isBlock(_ name: String) -> Bool {
+        name.hasPrefix("block/") || ControlPiece(resource: name) != nil
     }
 
     /// Gives up the fetch that a request belonged to.

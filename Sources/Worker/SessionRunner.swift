@@ -1,5 +1,6 @@
 import ChildProcesses
 import ComputeThreads
+import DifferentialExpression
 import Digests
 import Foundation
 import Logging
@@ -38,11 +39,13 @@ final class SessionRunner {
         case link(LinkEvent<CoordinatorMessage>)
         case fitted(UInt32, FinishedRow)
         case threw(UInt32, String)
-        case damaged(String)
+        case wants(ControlPiece)
+        case damaged(ControlPiece)
         case terminate
     }
 
-    private let hello: Hello
+    /// The greeting; the run is named in it once the connection's target is known.
+    var hello: Hello
     private let log: Logger
     private let mailbox = Mailbox<Event>()
     private let threads: JobThreads
@@ -51,8 +54,10 @@ final class SessionRunner {
     private var session: WorkerSession
     private var link: WorkerLink?
     private var fetcher = ResourceFetcher()
+    private var pieces: ControlPieces?
     private var terms: RunTerms?
-    private var context: FitContext?
+    private var fitting: Fitting?
+    private var damages: [ControlPiece: Int] = [:]
     private var leases: [UInt32: UInt64] = [:]
     private var digests: [String: Digest128] = [:]
     private var rows: [UInt32: FinishedRow] = [:]
@@ -121,7 +126,8 @@ final class SessionRunner {
         case .threw(let perturbation, let reason):
             pulse.ended(perturbation)
             tell(.fitThrew(PerturbationIndex(perturbation), reason: reason))
-        case .damaged(let name): tell(.resourceDamaged(name))
+        case .wants(let piece): fetch(piece)
+        case .damaged(let piece): pieceDamaged(piece)
         case .terminate: tell(.terminateRequested)
         }
     }
@@ -135,7 +141,11 @@ final class SessionRunner {
         case .resourceMissing(let request, let reason):
             let (name, requests) = fetcher.missing(request)
             for request in requests { send(.fetch(request)) }
-            if let name { tell(.resourceMissing(name, reason: reason)) }
+            if let piece = name.flatMap({ ControlPiece(resource: $0) }) {
+                exit = .lost("\(piece.resource) cannot be had: \(reason)")
+            } else if let name {
+                tell(.resourceMissing(name, reason: reason))
+            }
         case .lease(let grant): granted(grant)
         case .rowsDurable(_, let credit):
             if credit > 0 { tell(.creditReturned(credit)) }
@@ -197,25 +207,81 @@ final class SessionRunner {
             exit = .lost("the coordinator sent a chunk that was not asked for")
         case .damaged(let name): tell(.resourceDamaged(name))
         case .complete(let name):
-            if !prepareContext() { return }
+            if let piece = ControlPiece(resource: name) {
+                arrived(piece, name)
+                return
+            }
+            if !prepareFits() { return }
             tell(.resourceComplete(name))
         }
     }
 
-    /// Makes the context once the common resources are there; false when they are useless.
-    private func prepareContext() -> Bool {
-        guard context == nil, let terms, let cache = fetcher.bytes("control-cache"),
-            let factors = fetcher.bytes("size-factors")
-        else { return true }
+    /// Makes the fits once the common resources are there; false when they are useless.
+    private func prepareFits() -> Bool {
+        guard fitting == nil, let terms else { return true }
+        var resources: [String: [UInt8]] = [:]
+        for name in terms.resources {
+            guard let bytes = fetcher.bytes(name) else { return true }
+            resources[name] = bytes
+        }
+        let factory = FitFactory(
+            terms: terms,
+            limits: FitLimits(
+                threads: Int(hello.threads),
+                memoryBytes: Int(clamping: hello.memoryBytes / 2)
+            ),
+            resources: resources
+        )
         do throws(WorkerFailure) {
-            context = try FitContext(terms: terms, controlCache: cache, sizeFactors: factors)
-            fetcher.release("control-cache")
-            fetcher.release("size-factors")
+            pieces = ControlPieces(
+                bytes: resources["control-pieces"] ?? [],
+                geneCount: terms.geneCount
+            )
+            let fitting = try factory.make(delegate: delegate)
+            self.fitting = fitting
+            for name in terms.resources { fetcher.release(name) }
+            if case .together(_, let atOnce) = fitting { tell(.mayFitAtOnce(atOnce)) }
             return true
         } catch {
             send(.goodbye(reason: "\(error)"))
             exit = .refused("\(error)")
             return false
+        }
+    }
+
+    // MARK: - Control pieces
+
+    private var delegate: ControlledFitsDelegate {
+        let mailbox = mailbox
+        return ControlledFitsDelegate(
+            fetch: { mailbox.post(.wants($0)) },
+            ended: { perturbation, outcome in
+                switch outcome {
+                case .success(let row): mailbox.post(.fitted(perturbation, row))
+                case .failure(let failure): mailbox.post(.threw(perturbation, "\(failure)"))
+                }
+            },
+            damaged: { mailbox.post(.damaged($0)) }
+        )
+    }
+
+    private func fetch(_ piece: ControlPiece) {
+        guard let demand = pieces.flatMap({ piece.demand(among: $0) }) else { return }
+        for request in fetcher.begin(demand) { send(.fetch(request)) }
+    }
+
+    private func arrived(_ piece: ControlPiece, _ name: String) {
+        guard case .together(let fits, _) = fitting, let bytes = fetcher.bytes(name) else { return }
+        fetcher.release(name)
+        fits.arrived(piece, bytes: bytes)
+    }
+
+    private func pieceDamaged(_ piece: ControlPiece) {
+        damages[piece, default: 0] += 1
+        if damages[piece, default: 0] < WorkerSession.triesPerResource {
+            fetch(piece)
+        } else {
+            exit = .lost("\(piece.resource) keeps arriving damaged")
         }
     }
 
@@ -257,32 +323,49 @@ final class SessionRunner {
     }
 
     private func start(_ perturbation: UInt32, block name: String) {
-        guard let context, let block = fetcher.bytes(name), let digest = digests[name] else {
+        guard let fitting, let block = fetcher.bytes(name), let digest = digests[name] else {
             tell(.fitThrew(PerturbationIndex(perturbation), reason: "block \(name) is not here"))
             return
         }
         fetcher.release(name)
+        let inputBytes = terms?.inputBytes ?? 0
+        guard
+            let order = FitOrder(
+                perturbation: perturbation,
+                bytes: block,
+                digest: digest,
+                inputBytes: inputBytes
+            )
+        else {
+            tell(.fitThrew(PerturbationIndex(perturbation), reason: "its inputs came damaged"))
+            return
+        }
         pulse.began(perturbation)
+        // A process that dies without having said what it was fitting cannot be told from an
+        // innocent one, so the announcement leaves first.
+        switch fitting {
+        case .together(let fits, _):
+            if let link { flush(link, milliseconds: 20) }
+            fits.submit(order)
+        case .alone(let fits):
+            startAlone(order, fits)
+        }
+    }
+
+    private func startAlone(_ order: FitOrder, _ fits: LoneFits) {
         let mailbox = mailbox
         let link = link
         let memory = memory
         threads.submit {
-            // A process that dies without having said what it was fitting cannot be told from an
-            // innocent one, so the announcement leaves first.
             if let link { flush(link, milliseconds: 20) }
-            let need = FitContext.memoryNeeded(blockBytes: block.count)
+            let need = LoneFits.memoryNeeded(blockBytes: order.block.count)
             memory.enter(need)
             defer { memory.leave(need) }
-            FitFailPoint.pass(perturbation)
-            do {
-                let row = try context.fit(
-                    perturbation: perturbation,
-                    block: block,
-                    digest: digest
-                )
-                mailbox.post(.fitted(perturbation, row))
+            FitFailPoint.pass(order.perturbation)
+            do throws(WorkerFailure) {
+                mailbox.post(.fitted(order.perturbation, try fits.fit(order)))
             } catch {
-                mailbox.post(.threw(perturbation, "\(error)"))
+                mailbox.post(.threw(order.perturbation, "\(error)"))
             }
         }
     }
@@ -314,6 +397,29 @@ private func flush(_ link: WorkerLink, milliseconds: Int) {
     while link.queuedBytes > 0, waited < milliseconds * 20 {
         usleep(50)
         waited += 1
+    }
+}
+
+extension ControlPiece {
+    /// What to fetch for a piece; nil for one that the run does not have.
+    fileprivate func demand(among pieces: ControlPieces) -> ResourceDemand? {
+        switch self {
+        case .tile(let index) where pieces.tiles.indices.contains(index):
+            let tile = pieces.tiles[index]
+            return ResourceDemand(
+                name: resource,
+                bytes: UInt64(tile.byteCount),
+                digest: tile.digest
+            )
+        case .cells(let index) where pieces.cellRuns.indices.contains(index):
+            let run = pieces.cellRuns[index]
+            return ResourceDemand(
+                name: resource,
+                bytes: UInt64(run.bytes.count),
+                digest: run.digest
+            )
+        case .tile, .cells: return nil
+        }
     }
 }
 

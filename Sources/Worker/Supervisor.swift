@@ -10,26 +10,27 @@ import WireProtocol
 /// The news is for people: the coordinator acts on the child's closed connection already. A report
 /// that cannot be delivered is therefore only logged.
 struct Supervisor {
-    private let command: WorkerCommand
+    private let target: WorkerTarget
+    private let token: TokenSource
     private let log: Logger
 
-    init(command: WorkerCommand, log: Logger) {
-        self.command = command
+    init(target: WorkerTarget, token: TokenSource, log: Logger) {
+        self.target = target
+        self.token = token
         self.log = log
     }
 
     /// Connects, greets as a supervisor, reports and leaves.
     func report(_ status: ExitStatus) {
         do {
-            guard let target = WorkerTarget(command.connect) else { return }
-            let plan = try ConnectionPlan(target, tokenFile: command.tokenFile)
-            guard let host = plan.hosts.first else { return }
+            let plan = try ConnectionPlan(target, token: token)
+            guard let address = plan.addresses.first else { return }
             let loops = EventLoops()
             let mailbox = Mailbox<LinkEvent<CoordinatorMessage>>()
             let link = try waitFor {
                 try await Connector.connect(
-                    host: host,
-                    port: plan.port,
+                    host: address.host,
+                    port: address.port,
                     token: plan.token,
                     on: loops
                 ) { mailbox.post($0) }

@@ -9,17 +9,25 @@ import WireProtocol
 
 /// The process that fits: pinned to one NUMA node, connected to one coordinator.
 struct WorkerChild {
+    /// Failed handshakes in a row after which the token is taken to be wrong.
+    private static let mostRefusals = 5
+
     private let command: WorkerCommand
     private let target: WorkerTarget
+    private let token: TokenSource
     private let log: Logger
 
-    init(command: WorkerCommand, target: WorkerTarget, log: Logger) {
+    init(command: WorkerCommand, target: WorkerTarget, token: TokenSource, log: Logger) {
         self.command = command
         self.target = target
+        self.token = token
         self.log = log
     }
 
-    /// Works until the session ends.
+    /// Works until the session ends; over TCP a lost coordinator is looked for again.
+    ///
+    /// Every connection is a session of its own. Rows that the lost one did not take are fitted
+    /// again by whoever is given them.
     ///
     /// - Returns: The exit status.
     func run() throws -> Int32 {
@@ -34,28 +42,46 @@ struct WorkerChild {
             memoryBytes: UInt64(command.memoryBytes),
             numaNode: placement?.numaNode.map { UInt32($0) }
         )
-        if case .runDirectory = target {
-            // The run is known once its directory can be read; the greeting names it then.
-            hello.runID = try? ConnectionPlan(target, tokenFile: command.tokenFile).runID
-        }
-        let runner = SessionRunner(hello: hello, log: log)
-        let terminate = runner.terminate
-        let isTerminating = StopFlag()
-        let signals = try SignalWatch.start([.terminate, .interrupt]) { _ in
-            isTerminating.set()
-            terminate()
-        }
+        let stop = StopRequest()
+        let signals = try SignalWatch.start([.terminate, .interrupt, .user1]) { _ in stop.ask() }
         defer { signals.stop() }
         if let lifeline = command.lifeline { try ParentWatch.start(descriptor: lifeline) }
         let loops = EventLoops()
-        let link: WorkerLink
-        switch try connect(isTerminating, loops, runner.onEvent) {
-        case .success(let connected): link = connected
-        case .failure(let failure):
-            log.error("\(failure.description)")
-            return failure.status
+        var patience = command.connectTimeout
+        while true {
+            let runner = SessionRunner(hello: hello, log: log)
+            stop.forward(to: runner.terminate)
+            switch try connect(stop, loops, patience, runner.onEvent) {
+            case .success(let connected):
+                runner.hello.runID = connected.runID
+                let exit = runner.run(over: connected.link)
+                guard case .lost(let reason) = exit, comesBack, !stop.isAsked else {
+                    return ended(exit)
+                }
+                log.warning(
+                    "the coordinator is gone, looking for it",
+                    metadata: ["why": "\(reason)"]
+                )
+                hello.incarnation += 1
+                patience = command.reconnectTimeout
+            case .failure(let failure):
+                if stop.isAsked {
+                    log.notice("asked to end while no coordinator answered")
+                    return 0
+                }
+                log.error("\(failure.description)")
+                return hello.incarnation > 0 && failure.status == 69 ? 75 : failure.status
+            }
         }
-        let exit = runner.run(over: link)
+    }
+
+    /// Whether a lost coordinator may be found again.
+    private var comesBack: Bool {
+        if case .descriptor = target { return false }
+        return command.reconnectTimeout > 0
+    }
+
+    private func ended(_ exit: WorkerExit) -> Int32 {
         switch exit {
         case .finished: log.debug("left in order")
         case .refused(let reason): log.error("refused by the coordinator: \(reason)")
@@ -78,40 +104,63 @@ struct WorkerChild {
         let description: String
     }
 
+    private struct Connected: Sendable {
+        let link: WorkerLink
+        /// The run, when the target names it.
+        let runID: Bytes16?
+    }
+
     private func connect(
-        _ isTerminating: StopFlag,
+        _ stop: StopRequest,
         _ loops: EventLoops,
+        _ patience: Int,
         _ onEvent: @escaping LinkEventHandler<CoordinatorMessage>
-    ) throws -> Result<WorkerLink, ConnectFailure> {
+    ) throws -> Result<Connected, ConnectFailure> {
         if case .descriptor(let number) = target {
-            return .success(
-                try waitFor {
-                    try await LocalSocket.workerLink(
-                        descriptor: number,
-                        on: loops,
-                        onEvent: onEvent
-                    )
-                }
-            )
+            let link = try waitFor {
+                try await LocalSocket.workerLink(descriptor: number, on: loops, onEvent: onEvent)
+            }
+            return .success(Connected(link: link, runID: nil))
         }
-        let limit = UInt64(max(0, command.connectTimeout)) * 1_000_000_000
+        let limit = UInt64(max(0, patience)) * 1_000_000_000
         let deadline = monotonicNanoseconds() + limit
-        var pause: UInt32 = 100_000
+        var backoff = ConnectBackoff()
+        var refusals = 0
         while true {
             let last: String
             do {
                 return .success(try attempt(loops, onEvent))
             } catch let error as TransportError where !error.isWorthRetrying {
-                return .failure(ConnectFailure(status: 77, description: "\(error)"))
+                refusals += 1
+                guard mayBeMisled(error), refusals < Self.mostRefusals else {
+                    return .failure(ConnectFailure(status: 77, description: "\(error)"))
+                }
+                last = "\(error)"
             } catch {
                 // Also a run directory without an address: its coordinator may still be reading.
                 last = "\(error)"
             }
-            guard monotonicNanoseconds() < deadline, !isTerminating.isSet else {
+            guard monotonicNanoseconds() < deadline, !stop.isAsked else {
                 return .failure(ConnectFailure(status: 69, description: last))
             }
-            usleep(pause)
-            pause = min(pause * 2, 1_000_000)
+            var left = backoff.nextMilliseconds()
+            while left > 0, !stop.isAsked {
+                usleep(UInt32(min(left, 100)) * 1000)
+                left -= 100
+            }
+        }
+    }
+
+    /// Whether a failed handshake may be due to something other than a wrong token.
+    ///
+    /// A coordinator that starts again in the same run directory makes a new token, which may fall
+    /// between reading the old one and using it; and of several addresses one may be a stranger's.
+    private func mayBeMisled(_ error: TransportError) -> Bool {
+        guard case .notAuthenticated = error else { return false }
+        switch (target, token) {
+        case (.addresses(let addresses), _): return addresses.count > 1
+        case (.runDirectory, .file(nil)): return true
+        default: return false
         }
     }
 
@@ -119,35 +168,58 @@ struct WorkerChild {
     private func attempt(
         _ loops: EventLoops,
         _ onEvent: @escaping LinkEventHandler<CoordinatorMessage>
-    ) throws -> WorkerLink {
-        let plan = try ConnectionPlan(target, tokenFile: command.tokenFile)
+    ) throws -> Connected {
+        let plan = try ConnectionPlan(target, token: token)
         var last: any Error = WorkerFailure("the run directory names no address")
-        for host in plan.hosts {
+        // An address that leads nowhere must not keep the others waiting for long.
+        let deadline: Duration = plan.addresses.count > 1 ? .seconds(4) : .seconds(10)
+        for address in plan.addresses {
             do {
-                return try waitFor {
+                let link = try waitFor {
                     try await Connector.connect(
-                        host: host,
-                        port: plan.port,
+                        host: address.host,
+                        port: address.port,
                         token: plan.token,
+                        deadline: deadline,
                         on: loops,
                         onEvent: onEvent
                     )
                 }
-            } catch {
+                return Connected(link: link, runID: plan.runID)
+            } catch let error as TransportError where !error.isWorthRetrying {
+                // Somebody else's port may answer at one address and the coordinator at the next.
                 last = error
+            } catch {
+                if (last as? TransportError)?.isWorthRetrying != false { last = error }
             }
         }
         throw last
     }
 }
 
-/// Whether somebody asked the process to stop.
-private final class StopFlag: Sendable {
-    private let flag = Atomic<Bool>(false)
+/// Whether somebody asked the process to stop, and the session that is to hear of it.
+private final class StopRequest: Sendable {
+    private let state = Mutex((isAsked: false, session: (@Sendable () -> Void)?.none))
 
-    var isSet: Bool { flag.load(ordering: .relaxed) }
+    var isAsked: Bool { state.withLock(\.isAsked) }
 
-    func set() { flag.store(true, ordering: .relaxed) }
+    /// Asks; callable from any thread.
+    func ask() {
+        let session = state.withLock { state in
+            state.isAsked = true
+            return state.session
+        }
+        session?()
+    }
+
+    /// Names the session of this moment, which hears at once of what was asked before.
+    func forward(to session: @escaping @Sendable () -> Void) {
+        let isAsked = state.withLock { state in
+            state.session = session
+            return state.isAsked
+        }
+        if isAsked { session() }
+    }
 }
 
 extension TransportError {

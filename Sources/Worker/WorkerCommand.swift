@@ -23,6 +23,8 @@ struct WorkerCommand: ParsableCommand {
                 crispyx-worker --connect @screen.h5ad.crispyx
               Anywhere else, with the run's token in a file that only you can read:
                 crispyx-worker --connect node0:7400 --token-file token
+              See where it would compute:
+                crispyx-worker --show-topology --numa auto
 
             EXIT STATUS
               0 left in order, 64 usage, 69 no coordinator answered, 70 internal, 75 the connection
@@ -33,18 +35,35 @@ struct WorkerCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where the coordinator is: HOST:PORT, or @RUNDIR to read address and token from a run "
-                + "directory.",
+            "Where the coordinator is: HOST:PORT, several of those with commas between, or @RUNDIR "
+                + "to read addresses and token from a run directory.",
             valueName: "where"
         )
     )
-    var connect: String
+    var connect: String?
 
-    @Option(help: "File with the run's token; its mode must be 0600.")
+    @Option(
+        help: "File with the run's token, mode 0600; '-' for the first line of standard input."
+    )
     var tokenFile: String?
 
     @Option(help: "Threads in each process; by default one for each CPU of its node.")
     var threads: Int?
+
+    @Option(help: "Worker processes; by default one for each NUMA node.")
+    var processes: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "NUMA nodes to use: auto for all, off for none (the machine as one), or a list such as "
+                + "0-1,3.",
+            valueName: "nodes"
+        )
+    )
+    var numa: String = "auto"
+
+    @Flag(help: "Print the machine's NUMA nodes and where the processes would compute, then end.")
+    var showTopology = false
 
     @Option(help: "Memory for all processes together, such as 8G; by default 70 % of what is free.")
     var memoryLimit: String?
@@ -54,6 +73,14 @@ struct WorkerCommand: ParsableCommand {
             "Seconds to go on trying to connect; a coordinator listens once it has read its input."
     )
     var connectTimeout: Int = 900
+
+    @Option(
+        help: "Seconds to look for a coordinator that was lost, which may start again; 0 for none."
+    )
+    var reconnectTimeout: Int = 900
+
+    @Flag(help: "End when standard input does, so that nothing outlives an ssh connection.")
+    var endWithInput = false
 
     @Option(help: "How log lines look: text or json.")
     var logFormat: LogFormat = .text
@@ -75,6 +102,18 @@ struct WorkerCommand: ParsableCommand {
         if let memoryLimit, (try? MemorySize(parsing: memoryLimit)) == nil {
             throw ValidationError("--memory-limit \(memoryLimit) is no size; write 8G or 512M")
         }
+        if let processes, !(1...1024).contains(processes) {
+            throw ValidationError("--processes must be from 1 to 1024")
+        }
+        do {
+            _ = try NodeSelection(parsing: numa)
+        } catch {
+            throw ValidationError("--numa \(numa): write auto, off or a list such as 0-1,3")
+        }
+        guard let connect else {
+            if showTopology { return }
+            throw ValidationError("--connect is missing: where is the coordinator?")
+        }
         if WorkerTarget(connect) == nil {
             throw ValidationError(
                 "--connect \(connect) is neither HOST:PORT nor @RUNDIR nor fd:NUMBER"
@@ -88,21 +127,57 @@ struct WorkerCommand: ParsableCommand {
             level: quiet ? .warning : verbose ? .debug : .info,
             format: logFormat
         )
-        guard let target = WorkerTarget(connect) else { throw ExitCode(64) }
+        if showTopology {
+            let (topology, placements) = try plan(log)
+            let memory = memoryBytes
+            print(topology.report(placements: placements, memoryBytes: memory))
+            return
+        }
+        guard let target = connect.flatMap({ WorkerTarget($0) }) else { throw ExitCode(64) }
         let status: Int32
         do {
-            if placement != nil {
-                status = try WorkerChild(command: self, target: target, log: log).run()
-            } else if case .descriptor = target {
-                status = try WorkerChild(command: self, target: target, log: log).run()
+            let token: TokenSource =
+                tokenFile == "-" ? .known(try TokenFile.read(from: 0)) : .file(tokenFile)
+            if isChild(target) {
+                status = try WorkerChild(command: self, target: target, token: token, log: log)
+                    .run()
             } else {
-                status = try WorkerParent(command: self, log: log).run()
+                let (_, placements) = try plan(log)
+                status = try WorkerParent(
+                    command: self,
+                    target: target,
+                    token: token,
+                    placements: placements,
+                    log: log
+                ).run()
             }
+        } catch let exit as ExitCode {
+            throw exit
+        } catch let error as TransportError {
+            log.error("\(error)")
+            throw ExitCode(77)
         } catch {
             log.error("\(error)")
             throw ExitCode(70)
         }
         throw ExitCode(status)
+    }
+
+    /// Whether this process was started to fit rather than to start others.
+    private func isChild(_ target: WorkerTarget) -> Bool {
+        if case .descriptor = target { return true }
+        return placement != nil
+    }
+
+    /// Where the processes compute.
+    private func plan(_ log: Logger) throws -> (Topology, [ChildPlacement]) {
+        do throws(NodeTopologyError) {
+            let topology = try Topology.discover().selecting(try NodeSelection(parsing: numa))
+            return (topology, topology.plan(childCount: processes, threads: threads))
+        } catch {
+            log.error("--numa \(numa): \(error)")
+            throw ExitCode(64)
+        }
     }
 
     /// Memory that all processes of this worker may use together, bytes.

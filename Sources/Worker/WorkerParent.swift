@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import NodeTopology
 import Reporting
+import Transport
 
 /// The small process above the ones that fit: starts one for each NUMA node, tells the coordinator
 /// how they end, and starts again those that died.
@@ -11,16 +12,41 @@ struct WorkerParent {
     private enum Event: Sendable {
         case ended(slot: Int, ExitStatus)
         case signal(WatchedSignal)
+        /// Standard input ended: whoever started this process is gone or wants it gone.
+        case launcherGone
+    }
+
+    /// What changes while children run.
+    private struct State {
+        var children: [Int: ChildProcess] = [:]
+        var status: Int32 = 0
+        var deaths = 0
+        var isEnding = false
     }
 
     private static let deathsBeforeGivingUp = 20
     private static let lifelineDescriptor: Int32 = 3
+    /// How long children may take to leave once their launcher is gone.
+    private static let grace = Duration.seconds(5)
 
     private let command: WorkerCommand
+    private let target: WorkerTarget
+    private let token: TokenSource
+    private let placements: [ChildPlacement]
     private let log: Logger
+    private let mailbox = Mailbox<Event>()
 
-    init(command: WorkerCommand, log: Logger) {
+    init(
+        command: WorkerCommand,
+        target: WorkerTarget,
+        token: TokenSource,
+        placements: [ChildPlacement],
+        log: Logger
+    ) {
         self.command = command
+        self.target = target
+        self.token = token
+        self.placements = placements
         self.log = log
     }
 
@@ -28,74 +54,95 @@ struct WorkerParent {
     ///
     /// - Returns: The exit status: 0 when all left in order, otherwise that of the first that did not.
     func run() throws -> Int32 {
-        let topology = Topology.discover()
-        let placements = topology.plan(threads: command.threads)
-        let mailbox = Mailbox<Event>()
-        let signals = try SignalWatch.start([.terminate, .interrupt]) { mailbox.post(.signal($0)) }
-        defer { signals.stop() }
-        let executable = try ExecutableLocation.current()
-        var children: [Int: ChildProcess] = [:]
-        for (slot, placement) in placements.enumerated() {
-            children[slot] = try start(executable, slot, placement, placements.count, mailbox)
+        let mailbox = mailbox
+        let signals = try SignalWatch.start([.terminate, .interrupt, .user1]) {
+            mailbox.post(.signal($0))
         }
-        let supervisor = Supervisor(command: command, log: log)
-        var status: Int32 = 0
-        var deaths = 0
-        var isEnding = false
-        while !children.isEmpty {
+        defer { signals.stop() }
+        if command.endWithInput { try InputWatch.start { mailbox.post(.launcherGone) } }
+        let executable = try ExecutableLocation.current()
+        var state = State()
+        for slot in placements.indices { state.children[slot] = try start(executable, slot) }
+        let supervisor = Supervisor(target: target, token: token, log: log)
+        while !state.children.isEmpty {
             for event in mailbox.take() {
                 switch event {
                 case .signal(let signal):
-                    isEnding = true
-                    for child in children.values { _ = child.send(signal: signal.rawValue) }
+                    state.isEnding = true
+                    // Children know no other signal as a request to leave in order.
+                    let request = signal == .interrupt ? signal : .terminate
+                    for child in state.children.values { child.send(signal: request.rawValue) }
+                case .launcherGone:
+                    log.warning("standard input ended: nobody waits for this worker any more")
+                    state.isEnding = true
+                    if state.status == 0 { state.status = 75 }
+                    for child in state.children.values { child.terminate(grace: Self.grace) }
                 case .ended(let slot, .exited(let code)):
-                    children[slot] = nil
-                    if status == 0 { status = code }
+                    state.children[slot] = nil
+                    if state.status == 0 { state.status = code }
                 case .ended(let slot, let death):
-                    children[slot] = nil
-                    deaths += 1
-                    log.warning("a worker process died", metadata: ["how": "\(death)"])
-                    if !isEnding, deaths < Self.deathsBeforeGivingUp {
-                        children[slot] = try start(
-                            executable,
-                            slot,
-                            placements[slot],
-                            placements.count,
-                            mailbox
-                        )
-                    } else if !isEnding {
-                        status = 70
-                    }
-                    // The new process comes first: telling takes its time.
-                    supervisor.report(death)
+                    state.children[slot] = nil
+                    try died(death, slot, executable, &state)
+                    if !state.isEnding { supervisor.report(death) }
                 }
             }
         }
-        return status
+        return state.status
     }
 
-    private func start(
-        _ executable: String,
+    /// Starts another child for one that was killed; telling about it takes its time and comes later.
+    private func died(
+        _ death: ExitStatus,
         _ slot: Int,
-        _ placement: ChildPlacement,
-        _ count: Int,
-        _ mailbox: Mailbox<Event>
-    ) throws -> ChildProcess {
+        _ executable: String,
+        _ state: inout State
+    ) throws {
+        state.deaths += 1
+        guard !state.isEnding else { return }
+        log.warning("a worker process died", metadata: ["how": "\(death)"])
+        if state.deaths < Self.deathsBeforeGivingUp {
+            state.children[slot] = try start(executable, slot)
+        } else {
+            state.status = 70
+        }
+    }
+
+    private func start(_ executable: String, _ slot: Int) throws -> ChildProcess {
         var arguments = [
-            "--connect", command.connect,
-            "--placement", placement.argument,
+            "--connect", command.connect ?? "",
+            "--placement", placements[slot].argument,
             "--lifeline", "\(Self.lifelineDescriptor)",
-            "--memory-limit", "\(command.memoryBytes / count)",
+            "--memory-limit", "\(max(command.memoryBytes / placements.count, 1))",
             "--connect-timeout", "\(command.connectTimeout)",
+            "--reconnect-timeout", "\(command.reconnectTimeout)",
             "--log-format", command.logFormat.rawValue,
         ]
-        if let tokenFile = command.tokenFile { arguments += ["--token-file", tokenFile] }
         if command.quiet { arguments.append("--quiet") }
         if command.verbose { arguments.append("--verbose") }
+        var input: StreamPair?
+        switch token {
+        case .file(let path): if let path { arguments += ["--token-file", path] }
+        case .known(let token):
+            // Over a stream of the child's own: arguments and variables are open to all.
+            let pair = try StreamPair()
+            input = pair
+            guard StreamPair.write(TokenFile.line(of: token), to: pair.own) else {
+                throw WorkerFailure("the token cannot be passed on to a child")
+            }
+            arguments += ["--token-file", "-"]
+        }
+        defer {
+            if let input {
+                StreamPair.close(input.own)
+                StreamPair.close(input.child)
+            }
+        }
+        let mailbox = mailbox
         return try ChildProcess.spawn(
             ChildCommand(
                 executable: executable,
                 arguments: arguments,
+                standardInput: input.map { .descriptor($0.child) } ?? .null,
                 standardOutput: .null,
                 ownProcessGroup: true,
                 lifelineDescriptor: Self.lifelineDescriptor

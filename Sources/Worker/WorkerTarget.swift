@@ -2,16 +2,59 @@ import Foundation
 import Transport
 import WireProtocol
 
+/// Where a coordinator may be reached.
+package struct CoordinatorAddress: Equatable, Sendable {
+    /// Host name or address, without brackets.
+    package var host: String
+    /// TCP port.
+    package var port: Int
+
+    /// An address that is known to be one.
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Reads `HOST:PORT`, `HOST`, `[ADDR6]:PORT` or `[ADDR6]`; nil for anything else.
+    package init?(_ text: Substring) {
+        var host = text
+        port = 7400
+        if let colon = text.lastIndex(of: ":"), !text.hasSuffix("]") {
+            guard let number = UInt16(text[text.index(after: colon)...]), number > 0 else {
+                return nil
+            }
+            host = text[..<colon]
+            port = Int(number)
+        }
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        guard !host.isEmpty else { return nil }
+        self.host = String(host)
+    }
+}
+
 /// What a worker connects to.
 package enum WorkerTarget: Equatable, Sendable {
     /// A descriptor inherited from the process that started it.
     case descriptor(Int32)
-    /// A coordinator's address.
-    case address(host: String, port: Int)
+    /// A coordinator's addresses, tried in order; at least one.
+    case addresses([CoordinatorAddress])
     /// A run directory that holds address and token.
     case runDirectory(String)
 
-    /// Reads `fd:3`, `HOST:PORT`, `HOST` or `@RUNDIR`; nil for anything else.
+    /// Most addresses of one coordinator.
+    private static let mostAddresses = 16
+
+    /// One address.
+    package static func address(host: String, port: Int) -> WorkerTarget {
+        .addresses([CoordinatorAddress(host: host, port: port)])
+    }
+
+    /// Reads `fd:3`, `HOST:PORT`, `HOST`, several of those with commas between, or `@RUNDIR`; nil
+    /// for anything else.
     package init?(_ text: String) {
         if text.hasPrefix("fd:") {
             guard let number = Int32(text.dropFirst(3)), number >= 3 else { return nil }
@@ -20,32 +63,28 @@ package enum WorkerTarget: Equatable, Sendable {
             guard text.count > 1 else { return nil }
             self = .runDirectory(String(text.dropFirst()))
         } else {
-            var host = text[...]
-            var port = 7400
-            if let colon = text.lastIndex(of: ":"), !text.hasSuffix("]") {
-                guard let number = UInt16(text[text.index(after: colon)...]), number > 0 else {
-                    return nil
-                }
-                host = text[..<colon]
-                port = Int(number)
-            }
-            if host.hasPrefix("["), host.hasSuffix("]") {
-                host = host.dropFirst().dropLast()
-            } else if host.contains(":") {
+            let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+            let addresses = parts.compactMap { CoordinatorAddress($0) }
+            guard addresses.count == parts.count, addresses.count <= Self.mostAddresses else {
                 return nil
             }
-            guard !host.isEmpty else { return nil }
-            self = .address(host: String(host), port: port)
+            self = .addresses(addresses)
         }
     }
 }
 
+/// Where a worker has the run's secret from.
+enum TokenSource: Sendable {
+    /// A file, read at every attempt to connect; nil for the one in the run directory.
+    case file(String?)
+    /// The secret itself, as it came over a stream.
+    case known(Token)
+}
+
 /// Addresses, secret and run that a worker connects with.
 struct ConnectionPlan {
-    /// Hosts to try, in order.
-    var hosts: [String]
-    /// TCP port.
-    var port: Int
+    /// Addresses to try, in order.
+    var addresses: [CoordinatorAddress]
     /// The run's secret.
     var token: Token
     /// The run, when it is known.
@@ -60,20 +99,14 @@ struct ConnectionPlan {
     /// Resolves a target that is not a descriptor.
     ///
     /// - Throws: ``WorkerFailure`` without a token or endpoint, `TransportError` for an unfit token.
-    init(_ target: WorkerTarget, tokenFile: String?) throws {
+    init(_ target: WorkerTarget, token source: TokenSource) throws {
+        let place: String?
         switch target {
         case .descriptor:
             throw WorkerFailure("an inherited descriptor needs no address")
-        case .address(let host, let port):
-            guard let tokenFile else {
-                throw WorkerFailure(
-                    "a connection over TCP needs --token-file; the coordinator keeps the token in "
-                        + "its run directory"
-                )
-            }
-            hosts = [host]
-            self.port = port
-            token = try TokenFile.load(path: tokenFile)
+        case .addresses(let addresses):
+            self.addresses = addresses
+            place = nil
         case .runDirectory(let directory):
             let path = directory + "/endpoint.json"
             guard let data = FileManager.default.contents(atPath: path),
@@ -83,10 +116,20 @@ struct ConnectionPlan {
                     "\(path) cannot be read; is a coordinator with --listen running there?"
                 )
             }
-            hosts = endpoint.hosts
-            port = endpoint.port
+            addresses = endpoint.hosts.map { CoordinatorAddress(host: $0, port: endpoint.port) }
             runID = Bytes16(hexadecimal: endpoint.runID)
-            token = try TokenFile.load(path: tokenFile ?? directory + "/token")
+            place = directory + "/token"
+        }
+        switch source {
+        case .known(let known): token = known
+        case .file(let path):
+            guard let path = path ?? place else {
+                throw WorkerFailure(
+                    "a connection over TCP needs --token-file; the coordinator keeps the token in "
+                        + "its run directory"
+                )
+            }
+            token = try TokenFile.load(path: path)
         }
     }
 }

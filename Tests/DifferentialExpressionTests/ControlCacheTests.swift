@@ -33,6 +33,20 @@ struct ControlCacheTests {
         #expect(read.encoded() == bytes)
     }
 
+    @Test("a cache without quantities, and the starts of partial sums, are read as written")
+    func otherContents() throws {
+        var cache = ControlCache(geneCount: 56)
+        cache.controlCells = 7
+        #expect(try ControlCache(bytes: cache.encoded()) == cache)
+        // 1,000 cells without a label, then 5,000 with one.
+        let groups = [Int32](repeating: -1, count: 1000) + [Int32](repeating: 1, count: 5000)
+        cache.sumChunks = SumChunks(groupOfCell: groups)
+        cache[.controlMean] = (0..<56).map { Double($0) }
+        #expect(cache.sumChunks.starts == [1000, 5096])
+        #expect(try ControlCache(bytes: cache.encoded()) == cache)
+        #expect(SumChunks(groupOfCell: [Int32](repeating: 0, count: 9000)) == SumChunks())
+    }
+
     @Test("values that are not numbers keep their bits")
     func notANumber() throws {
         var cache = Self.cache(genes: 3)

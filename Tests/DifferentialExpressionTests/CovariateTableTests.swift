@@ -8,7 +8,10 @@ struct CovariateTableTests {
     private static let table = CovariateTable(
         cellCount: 4,
         covariates: [
-            .init(name: "age", values: .numeric([1.5, -0.0, .infinity, 1e-310])),
+            .init(
+                name: "age",
+                values: .numeric([1.5, -0.0, .infinity, Double.leastNonzeroMagnitude])
+            ),
             .init(
                 name: "batch",
                 values: .levels(

@@ -123,7 +123,8 @@ struct OutputTests {
             "perturbations", "layer", "use-raw", "gene-name-column", "compat", "freeze-control",
             "min-mu", "max-iter", "tol", "size-factors", "no-scale-size-factors", "corr-method",
             "lfc-base", "min-cells-expressed", "min-pct-ctrl", "min-pct-pert", "min-mean-ctrl",
-            "min-mean-pert", "min-pct-both", "threads", "local-workers", "listen", "token-file",
+            "min-mean-pert", "min-pct-both", "threads", "local-workers", "numa", "hosts", "listen",
+            "token-file",
             "memory-limit", "memory-limit-gb", "scratch-dir", "output", "output-dir", "data-name",
             "run-dir", "force", "resume", "json", "quiet", "verbose", "log-format",
         ] {
@@ -131,7 +132,8 @@ struct OutputTests {
         }
         let worker = try Program.run(Program.worker, ["--help"], in: folder)
         for option in [
-            "connect", "token-file", "threads", "memory-limit", "connect-timeout", "log-format",
+            "connect", "token-file", "threads", "processes", "numa", "show-topology",
+            "end-with-input", "memory-limit", "connect-timeout", "log-format",
             "quiet", "verbose",
         ] {
             #expect(worker.output.contains("--\(option)"), "\(option)")

@@ -298,4 +298,34 @@ struct HDF5FileTests {
         #expect(HDF5File.hasFilter(1) && !HDF5File.hasFilter(32_000_000))
         #expect(HDF5File.libraryVersion.split(separator: ".").count == 3)
     }
+
+    @Test(
+        "A record is as long as the library allows, and the library allows no more",
+        arguments: [
+            HDF5FieldElement.number(.float32), .number(.float64), .number(.int32),
+            .fixedText(bytes: 20), .variableText,
+        ],
+        [1, 7, 8, 15, 16]
+    )
+    func longestRecord(element: HDF5FieldElement, nameLength: Int) throws {
+        func fields(_ count: Int) -> [String] {
+            (0..<count).map { index in
+                let name = String(index, radix: 36)
+                return String(repeating: "_", count: max(0, nameLength - name.count)) + name
+            }
+        }
+        let fitting = (1...2000).last { count in
+            HDF5Records.descriptionByteCount(fields: fields(count), element)
+                <= HDF5Records.largestDescription
+        }
+        let count = try #require(fitting)
+        let directory = try ScratchDirectory()
+        let file = try HDF5File(creating: directory.file("r.h5"))
+        let dataset = try file.root.createRecords("a", fields: fields(count), element, count: 3)
+        #expect(dataset.storageByteCount == UInt64(3 * count * element.storedByteCount))
+        #expect(dataset.fileOffset != nil)
+        #expect(throws: HDF5Error.self) {
+            try file.root.createRecords("b", fields: fields(count + 1), element, count: 3)
+        }
+    }
 }

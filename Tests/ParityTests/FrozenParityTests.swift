@@ -10,10 +10,18 @@ struct FrozenParityTests {
 
     @Test(
         "every layer and every recorded value of the global stage agrees in every case",
-        // A column of size factors is read by the coordinator.
-        arguments: GoldenCase.of(.nbGLM, path: .frozen).filter { !$0.name.hasPrefix("frozen/") }
+        arguments: GoldenCase.all {
+            // Medians of ratios over the genes in every cell are not built yet.
+            $0.method == .nbGLM && $0.fitPath == .frozen && $0.sizeFactorSource != .deseq2
+        }
     )
     func numbers(_ golden: GoldenCase) throws {
-        try golden.expectAgreement { try FrozenRun($0) }
+        let compared = try golden.expectAgreement { try FrozenRun($0) }
+        #expect(
+            compared.isSuperset(of: [
+                "size_factors", "control_intercept", "control_dispersion", "control_weight",
+                "control_mean", "control_expressing", "mean", "dispersion_moments",
+            ])
+        )
     }
 }

@@ -95,16 +95,19 @@ struct FullDesignRun: MethodRun {
         case "prior_variance": return fits.map { $0.priorVariance ?? .nan }
         case "fitted_error":
             return fits.flatMap { fit in
-                genes.indices.map { fit.fittedError(ofGene: $0) ?? .infinity }
+                genes.indices.map {
+                    fit.fittedError(ofGene: $0) ?? (fit.isTested($0) ? .infinity : .nan)
+                }
             }
         case "coefficients":
             return fits.flatMap { fit -> [Double] in
                 guard let model = fit.model else { return [] }
                 return (0..<model.columnCount).flatMap { column in
                     let fitted = model.fittedColumns.firstIndex(of: column)
-                    return genes.indices.map { gene in
-                        // A gene without a fit has 0 throughout, as has a column of zeros.
-                        fitted.flatMap { fit.coefficients(ofGene: gene)?[$0] } ?? 0
+                    return genes.indices.map { gene -> Double in
+                        // A tested gene without a fit has 0 throughout, as has a column of zeros.
+                        guard fit.isTested(gene) else { return .nan }
+                        return fitted.flatMap { fit.coefficients(ofGene: gene)?[$0] } ?? 0
                     }
                 }
             }

@@ -35,12 +35,19 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
     }
 
     /// Runs the case and fails the test for every layer and stage beyond its tolerance.
-    func expectAgreement<Run: MethodRun>(_ run: (GoldenScreen) throws -> Run) throws {
+    ///
+    /// Returns the names of what was compared.
+    @discardableResult
+    func expectAgreement<Run: MethodRun>(
+        _ run: (GoldenScreen) throws -> Run
+    ) throws -> Set<String> {
         let comparison = try compare(run)
         #expect(comparison.run.genes == comparison.screen.expectedGenes)
         #expect(comparison.run.rowCount == comparison.screen.testCase.perturbations.count)
-        for found in try comparison.everything() {
+        let everything = try comparison.everything()
+        for found in everything {
             #expect(found.passed, "\(found.description)")
         }
+        return Set(everything.map(\.name))
     }
 }

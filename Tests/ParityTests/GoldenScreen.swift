@@ -2,6 +2,7 @@ import AnnData
 import CountBlocks
 import DifferentialExpression
 import Foundation
+import HDF5
 
 /// The input of one golden case: file, labels, options and what is tested.
 struct GoldenScreen {
@@ -53,8 +54,12 @@ struct GoldenScreen {
         }
     }
 
-    /// Size factors that the case gives by a file; nil when it does not.
+    /// Size factors that the case gives by a file or a column of `obs`; nil when it does not.
     func givenSizeFactors() throws -> [Double]? {
+        if case .text(let column)? = testCase.options["size-factor-column"] {
+            let path = golden.folder.appendingPathComponent(testCase.input).path
+            return try HDF5File(opening: path).root.dataset("obs/\(column)").readAll(Double.self)
+        }
         switch testCase.options["size-factors"] {
         case nil: return nil
         case .text(let path): return try golden.array(path, of: testCase).values
@@ -120,6 +125,7 @@ extension BlockStore {
             var iterator = BlockSegments(
                 bytes: bytes,
                 geneCount: geneCount,
+                kind: kind,
                 digest: summary.digest
             )
             var segment = DecodedSegment()

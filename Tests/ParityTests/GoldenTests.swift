@@ -24,7 +24,7 @@ struct GoldenTests {
                 }
             }
         }
-        #expect(count == [.tTest: 13, .wilcoxon: 15, .nbGLM: 99, .shrinkage: 18])
+        #expect(count == [.tTest: 13, .wilcoxon: 15, .nbGLM: 102, .shrinkage: 17])
     }
 
     @Test("are compared within some bound, with a reason, in every layer")

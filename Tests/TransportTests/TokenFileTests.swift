@@ -40,6 +40,65 @@ import Glibc
         }
     }
 
+    @Test func anAbsentTokenIsMadeOnceAndThenRead() throws {
+        try withPath { path in
+            let first = try TokenFile.loadOrCreate(path: path)
+            #expect(first.isNew && mode(of: path) == 0o600)
+            let second = try TokenFile.loadOrCreate(path: path)
+            #expect(!second.isNew && second.token == first.token)
+            let folder = (path as NSString).deletingLastPathComponent
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["token"])
+            #expect(chmod(path, 0o644) == 0)
+            #expect(throws: TransportError.tokenTooOpen(path: path, mode: 0o644)) {
+                try TokenFile.loadOrCreate(path: path)
+            }
+            #expect(throws: TransportError.self) {
+                try TokenFile.loadOrCreate(path: folder + "/absent/token")
+            }
+        }
+    }
+
+    @Test func aTokenComesOverAStreamAndLeavesTheRest() throws {
+        let token = Token.random()
+        let pair = try SocketPair.make()
+        defer {
+            close(pair.parent)
+            close(pair.child)
+        }
+        let sent = TokenFile.line(of: token) + Array("rest".utf8)
+        #expect(send(pair.parent, sent, sent.count, 0) == sent.count)
+        #expect(try TokenFile.read(from: pair.child) == token)
+        var rest = [UInt8](repeating: 0, count: 10)
+        #expect(read(pair.child, &rest, 10) == 4)
+    }
+
+    @Test(arguments: ["", "abcd\n", "zz\n", String(repeating: "ab", count: 3000)])
+    func aStreamWithoutATokenIsRefused(_ text: String) throws {
+        let pair = try SocketPair.make()
+        let bytes = Array(text.utf8)
+        #expect(send(pair.parent, bytes, bytes.count, 0) == bytes.count)
+        close(pair.parent)
+        defer { close(pair.child) }
+        #expect(throws: TransportError.self) { try TokenFile.read(from: pair.child) }
+    }
+
+    @Test func aSilentStreamIsGivenUp() throws {
+        let pair = try SocketPair.make()
+        defer {
+            close(pair.parent)
+            close(pair.child)
+        }
+        #expect(
+            throws: TransportError.tokenFile(
+                path: "on descriptor \(pair.child)",
+                operation: "read it",
+                errno: ETIMEDOUT
+            )
+        ) {
+            try TokenFile.read(from: pair.child, waitingAtMost: 20)
+        }
+    }
+
     @Test func anExistingFileIsNeverReplaced() throws {
         try withPath { path in
             try write("precious", to: path)

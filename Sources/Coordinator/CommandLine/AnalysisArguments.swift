@@ -3,23 +3,29 @@ import ArgumentParser
 import DifferentialExpression
 import Statistics
 
-/// Options that decide the numbers; names and defaults are those of the Python package.
+/// What is tested, by whom it is compared, and which matrix is read; common to all tests.
 struct AnalysisArguments: ParsableArguments {
     /// The tests of the reference, by the names of the command line.
     enum Method: String, ExpressibleByArgument, CaseIterable {
         case tTest = "t-test"
         case wilcoxon
         case nbGLM = "nb-glm"
+
+        /// The analysis it names.
+        var analysis: AnalysisOptions.Method {
+            switch self {
+            case .tTest: .tTest
+            case .wilcoxon: .wilcoxon
+            case .nbGLM: .nbGLM
+            }
+        }
     }
 
-    /// Whether intercept and dispersion are frozen at their control values.
-    enum FreezeControl: String, ExpressibleByArgument, CaseIterable {
-        case auto
-        case on
-        case off
-    }
-
-    @Option(help: "The test: nb-glm (t-test and wilcoxon are not available yet).")
+    @Option(
+        help: """
+            The test: t-test and wilcoxon of log-normalised expression, or nb-glm of raw counts.
+            """
+    )
     var method: Method
 
     @Option(
@@ -50,10 +56,10 @@ struct AnalysisArguments: ParsableArguments {
     )
     var perturbations: [String] = []
 
-    @Option(help: "Read counts from this layer instead of X.")
+    @Option(help: "Read this layer instead of X.")
     var layer: String?
 
-    @Flag(help: "Read counts from raw/X.")
+    @Flag(help: "Read raw/X.")
     var useRaw = false
 
     @Option(help: "Column of var with gene names; by default the index.")
@@ -63,40 +69,47 @@ struct AnalysisArguments: ParsableArguments {
     var compat: String = "crispyx-0.0.4"
 
     @Option(
-        help: ArgumentHelp(
-            "Keep intercept and dispersion at their control values while a perturbation is fitted: "
-                + "auto or on (off is not available yet).",
-            valueName: "when"
-        )
+        help: """
+            Correction for multiple testing: benjamini-hochberg or bonferroni (wilcoxon and nb-glm).
+            """
     )
-    var freezeControl: FreezeControl = .auto
+    var corrMethod: MultipleTesting.Method?
 
-    @Option(help: "Floor of fitted means, counts per cell; 0 for none.")
-    var minMu: Double = 0.5
-
-    @Option(help: "Largest number of iterations of a fit.")
-    var maxIter: Int = 25
-
-    @Option(help: "A fit has converged when its coefficient changes less than this (natural log).")
-    var tol: Double = 1e-6
-
-    @Option(
-        help: ArgumentHelp(
-            "File with one size factor a line, in file order; by default estimated.",
-            valueName: "file"
-        )
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Let ties reduce the variance of the rank sum (wilcoxon; default: on)."
     )
-    var sizeFactors: String?
+    var tieCorrect: Bool?
 
-    @Flag(inversion: .prefixedNo, help: "Divide size factors by their geometric mean.")
-    var scaleSizeFactors = true
+    @Flag(
+        help: "Write uns/rank_genes_groups too, as scanpy's functions read it."
+    )
+    var scanpyFormat = false
 
-    @Option(help: "Correction for multiple testing: benjamini-hochberg or bonferroni.")
-    var corrMethod: MultipleTesting.Method = .benjaminiHochberg
+    func validate() throws {
+        if compat != "crispyx-0.0.4" {
+            throw ValidationError("--compat \(compat) is unknown; there is crispyx-0.0.4")
+        }
+        if layer != nil, useRaw {
+            throw ValidationError("--layer and --use-raw name two matrices; choose one")
+        }
+        if method == .tTest, corrMethod == .bonferroni {
+            throw ValidationError("--method t-test corrects by benjamini-hochberg only")
+        }
+        if method != .wilcoxon, tieCorrect != nil {
+            throw ValidationError("--tie-correct is an option of --method wilcoxon")
+        }
+    }
 
-    @Option(help: "Unit of fold changes: log2 or ln.")
-    var lfcBase: AnalysisOptions.FoldChangeBase = .log2
+    /// The matrix to read.
+    var matrix: MatrixChoice {
+        if useRaw { return .raw }
+        return layer.map { .layer($0) } ?? .x
+    }
+}
 
+/// Thresholds of the low-expression filter.
+struct FilterArguments: ParsableArguments {
     @Option(help: "Cells, of control and perturbation together, that must express a gene.")
     var minCellsExpressed: Int = 0
 
@@ -123,65 +136,28 @@ struct AnalysisArguments: ParsableArguments {
     var minPctBoth: Double?
 
     func validate() throws {
-        if method != .nbGLM {
-            throw ValidationError("--method \(method.rawValue) is not available yet; use nb-glm")
+        if minCellsExpressed < 0 {
+            throw ValidationError("--min-cells-expressed must be at least 0")
         }
-        if freezeControl == .off {
-            throw ValidationError("--freeze-control off is not available yet; use on or auto")
-        }
-        if compat != "crispyx-0.0.4" {
-            throw ValidationError("--compat \(compat) is unknown; there is crispyx-0.0.4")
-        }
-        if layer != nil, useRaw {
-            throw ValidationError("--layer and --use-raw name two matrices; choose one")
-        }
-        try require(minMu >= 0 && minMu.isFinite, "--min-mu must be at least 0")
-        try require(maxIter >= 1, "--max-iter must be at least 1")
-        try require(tol > 0 && tol.isFinite, "--tol must be above 0")
-        try require(minCellsExpressed >= 0, "--min-cells-expressed must be at least 0")
         for (name, value) in [
             ("--min-pct-ctrl", minPctCtrl), ("--min-pct-pert", minPctPert),
             ("--min-mean-ctrl", minMeanCtrl), ("--min-mean-pert", minMeanPert),
             ("--min-pct-both", minPctBoth ?? 0),
-        ] {
-            try require(value.isFinite, "\(name) must be a number")
+        ] where !value.isFinite {
+            throw ValidationError("\(name) must be a number")
         }
     }
 
-    private func require(_ condition: Bool, _ message: String) throws {
-        if !condition { throw ValidationError(message) }
-    }
-
-    /// The options that decide the numbers.
-    ///
-    /// - Parameter controlLabel: Filled in later when the user named none.
-    var options: AnalysisOptions {
-        var options = AnalysisOptions(
-            perturbationColumn: perturbationColumn,
-            controlLabel: controlLabel ?? ""
-        )
-        options.compatibility = compat
-        options.minimumMean = minMu
-        options.maximumIterations = maxIter
-        options.tolerance = tol
-        options.correction = corrMethod
-        options.foldChangeBase = lfcBase
-        options.sizeFactorSource = sizeFactors == nil ? .sparse : .user
-        options.scaleSizeFactors = scaleSizeFactors
-        options.filter.minimumCellsExpressed = minCellsExpressed
-        options.filter.minimumShareControl = minPctBoth ?? minPctCtrl
-        options.filter.minimumSharePerturbed = minPctBoth ?? minPctPert
-        options.filter.minimumMeanControl = minMeanCtrl
-        options.filter.minimumMeanPerturbed = minMeanPert
-        return options
-    }
-
-    /// The matrix to read.
-    var matrix: MatrixChoice {
-        if useRaw { return .raw }
-        return layer.map { .layer($0) } ?? .x
+    /// The filter.
+    var filter: ExpressionFilter {
+        var filter = ExpressionFilter()
+        filter.minimumCellsExpressed = minCellsExpressed
+        filter.minimumShareControl = minPctBoth ?? minPctCtrl
+        filter.minimumSharePerturbed = minPctBoth ?? minPctPert
+        filter.minimumMeanControl = minMeanCtrl
+        filter.minimumMeanPerturbed = minMeanPert
+        return filter
     }
 }
 
 extension MultipleTesting.Method: ExpressibleByArgument {}
-extension AnalysisOptions.FoldChangeBase: ExpressibleByArgument {}

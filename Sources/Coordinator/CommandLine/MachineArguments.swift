@@ -18,6 +18,25 @@ struct MachineArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "NUMA nodes of this machine to use: auto for all, off for none (the machine as one), or "
+                + "a list such as 0-1,3.",
+            valueName: "nodes"
+        )
+    )
+    var numa: String = "auto"
+
+    @Option(
+        help: ArgumentHelp(
+            "Start workers over ssh on the machines of this file, one a line; see "
+                + "cluster/hosts.txt. Listens on every interface, port chosen by the system, unless "
+                + "--listen says otherwise.",
+            valueName: "file"
+        )
+    )
+    var hosts: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Wait for workers on this address, port 7400 when omitted; start them with "
                 + "'crispyx-worker --connect'. Connections are encrypted with the run's token.",
             valueName: "address:port"
@@ -27,7 +46,8 @@ struct MachineArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The token workers must have; by default a new one in the run directory.",
+            "The token workers must have, made when the file is absent; by default a new one in the "
+                + "run directory.",
             valueName: "file"
         )
     )
@@ -56,11 +76,60 @@ struct MachineArguments: ParsableArguments {
         if let listen, ListenAddress(listen) == nil {
             throw ValidationError("--listen \(listen) is no address; write 127.0.0.1:7400")
         }
-        if localWorkers == 0, listen == nil {
-            throw ValidationError("--local-workers 0 leaves nobody to fit; add --listen")
+        if localWorkers == 0, listen == nil, hosts == nil {
+            throw ValidationError("--local-workers 0 leaves nobody to fit; add --hosts or --listen")
+        }
+        do {
+            _ = try NodeSelection(parsing: numa)
+        } catch {
+            throw ValidationError("--numa \(numa): write auto, off or a list such as 0-1,3")
+        }
+        if hosts != nil, let listen, let address = ListenAddress(listen),
+            NetworkAddresses.isLoopback(address.host)
+        {
+            throw ValidationError(
+                "--listen \(listen) cannot be reached from the machines of --hosts; write an "
+                    + "address of this machine, or leave it out"
+            )
         }
         if memoryLimit != nil, try memoryBytes() < MemoryPlan.smallestTotal {
             throw ValidationError("--memory-limit must be at least 128M")
+        }
+    }
+
+    /// Where to listen: as told, or on every interface when there are machines to start.
+    var listenAddress: ListenAddress? {
+        listen.flatMap { ListenAddress($0) } ?? (hosts == nil ? nil : ListenAddress(":0"))
+    }
+
+    /// The machines of the hosts file.
+    ///
+    /// - Throws: ``RunFailure`` naming the file and the line.
+    func hostEntries() throws(RunFailure) -> [HostEntry] {
+        guard let hosts else { return [] }
+        guard let data = FileManager.default.contents(atPath: hosts) else {
+            throw RunFailure(.noInput, "\(hosts): cannot read the hosts file")
+        }
+        guard let text = String(data: data, encoding: .utf8) else {
+            throw RunFailure(.usage, "\(hosts): is no UTF-8 text")
+        }
+        do throws(HostsFileError) {
+            return try HostsFile.parse(text)
+        } catch {
+            throw RunFailure(.usage, "\(hosts): \(error)")
+        }
+    }
+
+    /// The NUMA nodes to use.
+    ///
+    /// - Throws: ``RunFailure`` for a node that is not here.
+    func numaNodes() throws(RunFailure) -> NodeSelection {
+        do throws(NodeTopologyError) {
+            let selection = try NodeSelection(parsing: numa)
+            _ = try Topology.discover().selecting(selection)
+            return selection
+        } catch {
+            throw RunFailure(.usage, "--numa \(numa): \(error)")
         }
     }
 
@@ -101,7 +170,8 @@ package struct OutputArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Names the result crispyx_NAME_nb_glm.h5ad; by default crispyx_nb_glm.h5ad.",
+            "Names the result crispyx_NAME_METHOD.h5ad; by default crispyx_METHOD.h5ad, METHOD "
+                + "being t_test, wilcoxon or nb_glm.",
             valueName: "name"
         )
     )
@@ -118,6 +188,12 @@ package struct OutputArguments: ParsableArguments {
 
     @Flag(help: "Print a summary as JSON instead of the result's path.")
     var json = false
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Record time and memory of every stage in the run directory and in --json."
+    )
+    var profiling = false
 
     /// Every option at its default.
     package init() {}

@@ -2,19 +2,10 @@
 ///
 /// They are refused by name: a script that relies on one must not run with it ignored.
 package enum NotAvailableYet {
-    private static let subcommands: Set<String> = [
-        "shrink", "status", "prepare", "merge",
-    ]
+    private static let subcommands: Set<String> = ["status", "prepare", "merge"]
 
     private static let options: Set<String> = [
-        "--batch-size", "--cell-chunk-size", "--chunk-size", "--config", "--cook-filter",
-        "--covariates", "--dispersion", "--dispersion-method", "--dispersion-scope",
-        "--hosts", "--irls-batch-size", "--lfc-shrinkage-type", "--min-total-count", "--n-jobs",
-        "--numa", "--optimization-method", "--poisson-init-iter", "--prior-scale-mode",
-        "--profiling", "--scanpy-format", "--se-method", "--share-dispersion",
-        "--shrink-dispersion", "--size-factor-column", "--size-factor-method",
-        "--size-factor-scope", "--status-port", "--tie-correct", "--tls-ca", "--tls-cert",
-        "--tls-key", "--use-control-cache", "--use-map-dispersion", "--checkpoint-interval",
+        "--config", "--status-port", "--tls-ca", "--tls-cert", "--tls-key",
         "--data-plane",
     ]
 
@@ -34,6 +25,7 @@ package enum NotAvailableYet {
             if options.contains(positive) {
                 return "option \(name) is not available yet; leave it out for the default"
             }
+            if let reason = OptionsOfTheReference.refused[positive] { return "\(name): \(reason)" }
         }
         return nil
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ChildProcesses
+import DifferentialExpression
 import Foundation
 import Logging
 import Reporting
@@ -19,10 +20,16 @@ struct RunCommand: ParsableCommand {
               All perturbations against the control label, on this machine:
                 crispyx-coordinator screen.h5ad --method nb-glm \\
                   --perturbation-column perturbation --control-label non-targeting
+              Log-normalised expression, rank sums:
+                crispyx-coordinator lognorm.h5ad --method wilcoxon \\
+                  --perturbation-column perturbation --control-label non-targeting
               Counts in a layer, half the memory, two worker processes of four threads:
                 crispyx-coordinator screen.h5ad --method nb-glm --perturbation-column gene \\
                   --layer counts --memory-limit 8G --local-workers 2 --threads 4
-              Workers on other machines:
+              Workers on other machines, started over ssh:
+                crispyx-coordinator screen.h5ad --method nb-glm --perturbation-column gene \\
+                  --hosts cluster/hosts.txt
+              Workers that others start:
                 crispyx-coordinator screen.h5ad --method nb-glm --perturbation-column gene \\
                   --listen :7400
                 crispyx-worker --connect node0:7400 --token-file token
@@ -39,9 +46,35 @@ struct RunCommand: ParsableCommand {
     var input: String
 
     @OptionGroup(title: "Analysis") var analysis: AnalysisArguments
+    @OptionGroup(title: "Low-expression filter") var filter: FilterArguments
+    @OptionGroup(title: "Negative binomial GLM") var model: NegativeBinomialArguments
     @OptionGroup(title: "Machine") var machine: MachineArguments
     @OptionGroup(title: "Output") var outputs: OutputArguments
     @OptionGroup(title: "Log") var logging: LogArguments
+
+    func validate() throws {
+        let rules = OptionRules(
+            options: options,
+            given: Set(model.given),
+            freezeIsAsked: model.freezeControl == .on
+        )
+        if let refusal = rules.refusal { throw ValidationError(refusal) }
+    }
+
+    /// Everything that decides the numbers; what only the input can tell is filled in later.
+    private var options: AnalysisOptions {
+        var options = AnalysisOptions(
+            perturbationColumn: analysis.perturbationColumn,
+            controlLabel: analysis.controlLabel ?? ""
+        )
+        options.method = analysis.method.analysis
+        options.compatibility = analysis.compat
+        options.filter = filter.filter
+        if let correction = analysis.corrMethod { options.correction = correction }
+        if let ties = analysis.tieCorrect { options.tieCorrection = ties }
+        model.apply(to: &options)
+        return options
+    }
 
     func run() throws {
         let signals = RunSignals()
@@ -52,11 +85,11 @@ struct RunCommand: ParsableCommand {
             format: logging.logFormat
         )
         let display = ProgressDisplay(log: log, isQuiet: logging.quiet)
-        if analysis.freezeControl == .auto {
+        if options.method == .nbGLM, model.freezeControl == .auto, options.freezeControl {
             log.info(
                 """
-                --freeze-control auto means on; \(analysis.compat) on a small machine would have chosen \
-                off, with other p-values
+                --freeze-control auto means on; \(analysis.compat) on a small machine would have \
+                chosen off, with other p-values
                 """
             )
         }
@@ -90,7 +123,7 @@ struct RunCommand: ParsableCommand {
 
     private func request() throws -> RunRequest {
         // Absolute, so that the record of a run means the same from any working directory.
-        let output = URL(filePath: outputs.path(input: input, suffix: "nb_glm")).path
+        let output = URL(filePath: outputs.path(input: input, suffix: options.method.rawValue)).path
         let runDirectory = outputs.runDir.map { URL(filePath: $0).path } ?? output + ".crispyx"
         return RunRequest(
             input: input,
@@ -99,15 +132,22 @@ struct RunCommand: ParsableCommand {
             controlLabel: analysis.controlLabel,
             perturbations: analysis.perturbations.isEmpty
                 ? nil : try ListArgument.expand(analysis.perturbations),
-            sizeFactorFile: analysis.sizeFactors,
-            options: analysis.options,
+            sizeFactorFile: model.sizeFactors,
+            sizeFactorColumn: model.sizeFactorColumn,
+            options: options,
+            scanpyFormat: analysis.scanpyFormat,
+            profiling: outputs.profiling,
             output: output,
             runDirectory: runDirectory,
             force: outputs.force,
             resume: outputs.resume,
             localWorkers: machine.localWorkers,
             threads: machine.threads,
-            listen: machine.listen.flatMap { ListenAddress($0) },
+            listen: machine.listenAddress,
+            hosts: try machine.hostEntries(),
+            expectsOthers: machine.listen != nil,
+            numa: try machine.numaNodes(),
+            logFormat: logging.logFormat,
             tokenFile: machine.tokenFile,
             memoryBytes: try machine.memoryBytes(),
             scratchDirectory: machine.scratchDirectory
@@ -123,14 +163,16 @@ struct RunCommand: ParsableCommand {
             log.notice("the result is there already", metadata: ["path": "\(report.output)"])
         }
         if let tally = report.tally {
-            let share = Double(tally.floored) / Double(max(tally.tested, 1)) * 100
-            log.notice(
-                """
-                \(tally.tested) gene tests, \(tally.significant) with an adjusted p-value below \
-                0.05; in \(Int(share.rounded())) % of them the gene's control mean lies below \
-                --min-mu \(analysis.minMu), which flattens its fold change
-                """
-            )
+            var text =
+                "\(tally.tested) gene tests, \(tally.significant) with an adjusted p-value below 0.05"
+            if options.method == .nbGLM, options.minimumMean > 0 {
+                let share = Double(tally.floored) / Double(max(tally.tested, 1)) * 100
+                text += """
+                    ; in \(Int(share.rounded())) % of them the gene's control mean lies below \
+                    --min-mu \(options.minimumMean), which flattens its fold change
+                    """
+            }
+            log.notice("\(text)")
         }
         for lost in report.lost {
             log.error(

@@ -46,6 +46,13 @@ package struct ListenAddress: Equatable, Sendable {
 /// Accepts workers over TCP and announces where.
 struct WorkerListener {
     private let listener: Listener
+    /// The secret that workers must hold.
+    let token: Token
+    /// Addresses of this machine to try, in order.
+    let hosts: [String]
+
+    /// The port that is listened on.
+    var port: Int { listener.port }
 
     /// Begins to listen and writes the endpoint into the run directory.
     ///
@@ -60,21 +67,22 @@ struct WorkerListener {
         numbers: ConnectionNumbers,
         log: Logger
     ) throws(RunFailure) {
-        let token: Token
+        let secret: Token
         do throws(TransportError) {
             if let tokenPath {
-                token = try TokenFile.load(path: tokenPath)
+                secret = try TokenFile.loadOrCreate(path: tokenPath).token
             } else {
                 unlink(directory.tokenPath)
-                token = try TokenFile.create(path: directory.tokenPath)
+                secret = try TokenFile.create(path: directory.tokenPath)
             }
         } catch {
             throw RunFailure(.refused, "\(error)")
         }
+        token = secret
         do {
             listener = try waitFor {
                 try await Listener.start(
-                    ListenerConfiguration(host: address.host, port: address.port, token: token),
+                    ListenerConfiguration(host: address.host, port: address.port, token: secret),
                     on: loops,
                     onRejected: { rejected in
                         log.warning(
@@ -96,7 +104,8 @@ struct WorkerListener {
         }
         // A wildcard address means another machine to everybody who reads it.
         let isWildcard = ["", "0.0.0.0", "::"].contains(address.host)
-        let hosts = isWildcard ? [ProcessInfo.processInfo.hostName] : [listener.host]
+        let found = isWildcard ? NetworkAddresses.all() : [listener.host]
+        hosts = found.isEmpty ? [ProcessInfo.processInfo.hostName] : found
         let endpoint = Endpoint(
             runID: runID.description,
             hosts: hosts,

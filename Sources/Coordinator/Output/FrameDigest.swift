@@ -4,23 +4,24 @@ import Digests
 /// The digest of everything in a result file that is written once, when it is laid out: labels,
 /// genes, `uns` and the library's own structures.
 ///
-/// Rows have digests of their own and the status codes are written last; with this the whole file
-/// is covered, so that damage to an unfinished result is never published.
+/// Rows have digests of their own, and the status codes and the statistics in scanpy's form are
+/// written last; with this the whole file is covered, so that damage to an unfinished result is
+/// never published.
 enum FrameDigest {
     private static let chunkBytes = 1 << 20
 
-    /// Reads all bytes outside the layers and the status codes.
+    /// Reads all bytes outside the ranges that change.
     ///
     /// - Parameters:
     ///   - path: The result file.
-    ///   - map: Where layers and status codes lie.
+    ///   - map: Where the changing ranges lie.
     /// - Returns: The digest.
     /// - Throws: ``RunFailure`` when the file cannot be read.
     static func compute(path: String, map: ResultFileMap) throws(RunFailure) -> Digest128 {
         let file = try PlainFile(path, flags: 0)
         let digester = Digester()
         var position = 0
-        for range in changingRanges(map) + [map.byteCount..<map.byteCount] {
+        for range in map.changingRanges + [map.byteCount..<map.byteCount] {
             while position < range.lowerBound {
                 let count = min(chunkBytes, range.lowerBound - position)
                 let bytes = try file.read(count, at: position)
@@ -30,15 +31,5 @@ enum FrameDigest {
             position = max(position, range.upperBound)
         }
         return digester.finish()
-    }
-
-    /// Byte ranges of the layers and the status codes, ascending.
-    private static func changingRanges(_ map: ResultFileMap) -> [Range<Int>] {
-        var ranges = map.layers.indices.map { layer in
-            let start = map.layers[layer].offset
-            return start..<start + map.rowCount * map.rowByteCount(layer: layer)
-        }
-        ranges.append(map.statusOffset..<map.statusOffset + map.rowCount)
-        return ranges.sorted { $0.lowerBound < $1.lowerBound }
     }
 }

@@ -9,10 +9,12 @@ import Foundation
 /// the same screen. Path, time and machine are not in it.
 package struct Fingerprint: Equatable, Sendable {
     /// Changes whenever this code gives other numbers for the same options.
-    private static let methodVersion: UInt64 = 1
+    private static let methodVersion: UInt64 = 2
 
     /// Digest of all of it.
     package let digest: Digest128
+    /// Digest of genes, labels and counts alone, whatever is asked of them.
+    package let content: Digest128
     /// Options as canonical JSON: what travels to workers.
     package let optionsJSON: [UInt8]
 
@@ -24,7 +26,8 @@ package struct Fingerprint: Equatable, Sendable {
     ///   - plan: Labels, control and tested groups.
     ///   - genes: Gene names in the order of the blocks' genes.
     ///   - blocks: One block for each label of the plan.
-    ///   - userSizeFactors: One factor for each cell of the file; nil when they are estimated.
+    ///   - extras: Further bytes that decide the numbers, each under a name: size factors that the
+    ///     user gave, covariates.
     /// - Throws: ``RunFailure`` when the options cannot be encoded.
     package init(
         options: AnalysisOptions,
@@ -32,25 +35,30 @@ package struct Fingerprint: Equatable, Sendable {
         plan: ScreenPlan,
         genes: [String],
         blocks: BlockStore,
-        userSizeFactors: [Double]?
+        extras: [(name: String, bytes: [UInt8])]
     ) throws(RunFailure) {
         optionsJSON = try Self.canonicalJSON(options)
+        let ofContent = Digester()
+        ofContent.update(UInt64(genes.count))
+        for gene in genes { ofContent.update(gene) }
+        ofContent.update(UInt64(plan.labels.count))
+        for (group, label) in plan.labels.enumerated() {
+            ofContent.update(label)
+            ofContent.update(blocks.blocks[group].digest)
+        }
+        content = ofContent.finish()
         let digester = Digester()
         digester.update("crispyx-cluster fingerprint")
         digester.update(Self.methodVersion)
         digester.update(UInt64(schema.version))
         optionsJSON.withUnsafeBytes { digester.update($0) }
-        digester.update(UInt64(genes.count))
-        for gene in genes { digester.update(gene) }
-        digester.update(UInt64(plan.labels.count))
-        for (group, label) in plan.labels.enumerated() {
-            digester.update(label)
-            digester.update(blocks.blocks[group].digest)
-        }
+        digester.update(content)
         digester.update(UInt64(plan.controlGroup))
         for group in plan.testedGroups { digester.update(UInt64(group)) }
-        if let userSizeFactors {
-            userSizeFactors.withUnsafeBytes { digester.update($0) }
+        for (name, bytes) in extras {
+            digester.update(name)
+            digester.update(UInt64(bytes.count))
+            bytes.withUnsafeBytes { digester.update($0) }
         }
         digest = digester.finish()
     }
@@ -66,5 +74,25 @@ package struct Fingerprint: Equatable, Sendable {
             throw RunFailure(.internalError, "the options cannot be encoded")
         }
         return Array(data)
+    }
+}
+
+extension Fingerprint {
+    /// Takes the digest of a screen that was read and of what is asked of it.
+    ///
+    /// - Throws: ``RunFailure`` when the options cannot be encoded.
+    init(
+        options: AnalysisOptions,
+        schema: RowSchema,
+        screen: LoadedScreen
+    ) throws(RunFailure) {
+        try self.init(
+            options: options,
+            schema: schema,
+            plan: screen.plan,
+            genes: screen.genes,
+            blocks: screen.counts.blocks,
+            extras: screen.extras
+        )
     }
 }

@@ -34,4 +34,12 @@ extension RunFailure {
     init(_ error: AnnDataWriteError) {
         self.init(error.isCreation ? .cannotCreate : .inputOutput, "\(error)")
     }
+
+    /// A failure while reading a result that somebody named.
+    init(reading error: AnnDataWriteError) {
+        switch error {
+        case .cannotOpen, .notAResult, .unknownLayer: self.init(.badInput, "\(error)")
+        default: self.init(.inputOutput, "\(error)")
+        }
+    }
 }

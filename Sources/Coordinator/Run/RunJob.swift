@@ -19,7 +19,7 @@ final class RunJob {
     private let display: ProgressDisplay
     private let signals: RunSignals
     private let topology: Topology
-    private let schema = RowSchema.nbGLM
+    private let schema: RowSchema
     private var clock = StageClock()
 
     init(request: RunRequest, log: Logger, display: ProgressDisplay, signals: RunSignals) {
@@ -27,7 +27,9 @@ final class RunJob {
         self.log = log
         self.display = display
         self.signals = signals
-        topology = Topology.discover()
+        schema = request.options.rowSchema
+        let whole = Topology.discover()
+        topology = (try? whole.selecting(request.numa)) ?? whole
     }
 
     /// What the command has to do after a run.
@@ -45,13 +47,11 @@ final class RunJob {
         let screen = try read()
         var options = request.options
         options.controlLabel = screen.plan.controlLabel
+        options.values = screen.values
         let fingerprint = try Fingerprint(
             options: options,
             schema: schema,
-            plan: screen.plan,
-            genes: screen.genes,
-            blocks: screen.counts.blocks,
-            userSizeFactors: screen.userSizeFactors
+            screen: screen
         )
         var report = report(screen, fingerprint)
         if let published = try alreadyPublished(fingerprint) {
@@ -97,7 +97,8 @@ final class RunJob {
         }
         if let tokenFile = request.tokenFile {
             do {
-                _ = try TokenFile.load(path: tokenFile)
+                let (_, isNew) = try TokenFile.loadOrCreate(path: tokenFile)
+                if isNew { log.notice("made a new token", metadata: ["file": "\(tokenFile)"]) }
             } catch {
                 throw RunFailure(.refused, "\(error)")
             }
@@ -230,8 +231,9 @@ final class RunJob {
                     schema: self.schema,
                     plan: screen.plan,
                     genes: screen.genes,
-                    sizeFactors: screen.counts.labelledCells.map { global.sizeFactors[$0] },
-                    fingerprint: fingerprint.text
+                    sizeFactors: global.sizeFactors.isEmpty
+                        ? [] : screen.counts.labelledCells.map { global.sizeFactors[$0] },
+                    fingerprint: fingerprint
                 ).layout
             },
             global: global
@@ -243,14 +245,17 @@ final class RunJob {
         _ screen: LoadedScreen,
         _ options: AnalysisOptions
     ) throws(RunFailure) -> GlobalResult {
-        let stage = GlobalStage(
+        let stage = FreezingStage(
             screen: screen.counts,
             options: options,
             team: ThreadTeam(threadCount: threads),
             memoryBytes: request.memory.controlTile
         )
         return try RunFailure.wrapping { () throws(CountBlockError) in
-            try stage.run(userSizeFactors: screen.userSizeFactors)
+            try stage.run(
+                tested: screen.plan.testedGroups,
+                userSizeFactors: screen.userSizeFactors
+            )
         }
     }
 

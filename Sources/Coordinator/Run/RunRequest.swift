@@ -1,5 +1,7 @@
 import AnnData
 import DifferentialExpression
+import NodeTopology
+import Reporting
 
 /// Everything the command line asks of a run, checked and with defaults filled in.
 struct RunRequest: Sendable {
@@ -15,8 +17,15 @@ struct RunRequest: Sendable {
     var perturbations: [String]?
     /// File with one size factor a line; nil to estimate.
     var sizeFactorFile: String?
+    /// Column of `obs` with size factors; nil to estimate.
+    var sizeFactorColumn: String?
     /// Options that decide the numbers; the control label is filled in once it is known.
     var options: AnalysisOptions
+
+    /// Whether `uns/rank_genes_groups` is written too.
+    var scanpyFormat: Bool
+    /// Whether time and memory of every stage are recorded.
+    var profiling: Bool
 
     /// Path of the result.
     var output: String
@@ -33,6 +42,14 @@ struct RunRequest: Sendable {
     var threads: Int?
     /// Where to listen for workers that others start.
     var listen: ListenAddress?
+    /// Machines whose workers this process starts over ssh.
+    var hosts: [HostEntry] = []
+    /// Whether workers that others start may come, because an address was given for them.
+    var expectsOthers = false
+    /// NUMA nodes of this machine to use.
+    var numa: NodeSelection = .auto
+    /// How log lines look.
+    var logFormat: LogFormat = .text
     /// File with the secret of those workers; nil to make one in the run directory.
     var tokenFile: String?
     /// Memory of all processes on this machine together, bytes.
@@ -71,6 +88,8 @@ package struct MemoryPlan: Equatable, Sendable {
     package var reading: Int { data / 8 }
     /// Control counts of one tile of genes, bytes.
     package var controlTile: Int { data / 8 }
+    /// Tiles of the control cells held for workers, bytes; beyond it they are spilled.
+    package var servedTiles: Int { data / 8 }
     /// All local worker processes together, bytes.
     package var workers: Int { data / 4 }
 }

@@ -70,12 +70,26 @@ struct RunService {
                 log: log
             )
         }
+        let hosts = listener.flatMap { listener in
+            request.hosts.isEmpty
+                ? nil
+                : HostWorkers(
+                    hosts: request.hosts,
+                    listener: listener,
+                    format: request.logFormat,
+                    mailbox: mailbox,
+                    log: log
+                )
+        }
         let display = display
+        var configuration = try self.configuration(state, runID)
+        configuration.onlyHostsWork = hosts != nil && workers == nil && !request.expectsOthers
         let server = RunServer(
-            configuration: configuration(state, runID),
+            configuration: configuration,
             mailbox: mailbox,
             writer: writer,
             localWorkers: workers,
+            hostWorkers: hosts,
             events: try EventLog(directory.eventsPath),
             log: log,
             progress: { display.show("fitting", $0, unit: "perturbations") }
@@ -83,6 +97,7 @@ struct RunService {
         let outcome = server.run()
         listener?.close()
         workers?.endAll()
+        hosts?.endAll()
         writer.end()
         writer.waitUntilEnded()
         // Links close with their peers; what is left is closed by the loops.
@@ -98,17 +113,10 @@ struct RunService {
     private func configuration(
         _ state: Continuation,
         _ runID: Bytes16
-    ) -> RunServer.Configuration {
+    ) throws(RunFailure) -> RunServer.Configuration {
         let genes = screen.genes.count
         let rowBytes = UInt64(schema.rowByteCount(geneCount: genes))
-        var factors: [UInt8] = []
-        factors.append(littleEndian: state.global.sizeFactors)
-        let resources = ServedResources(
-            controlCache: state.global.cache.encoded(),
-            sizeFactors: factors,
-            blocks: screen.counts.blocks,
-            groupOfPerturbation: screen.plan.testedGroups
-        )
+        let resources = try resources(state)
         let optionsDigest = fingerprint.optionsJSON.withUnsafeBytes { Digest128(of: $0) }
         return RunServer.Configuration(
             welcome: Welcome(
@@ -130,6 +138,43 @@ struct RunService {
             resources: resources,
             units: units(genes),
             durable: Set(state.digests.keys.map { PerturbationIndex($0) })
+        )
+    }
+
+    /// What workers may fetch.
+    private func resources(_ state: Continuation) throws(RunFailure) -> ServedResources {
+        var common = [(name: ServedResources.controlCache, bytes: state.global.cache.encoded())]
+        if !state.global.sizeFactors.isEmpty {
+            var factors: [UInt8] = []
+            factors.append(littleEndian: state.global.sizeFactors)
+            common.append((ServedResources.sizeFactors, factors))
+        }
+        if request.options.method == .nbGLM, request.options.fitPath == .fullDesign {
+            common.append((ServedResources.covariates, screen.covariates.encoded()))
+        }
+        return ServedResources(
+            common: common,
+            blocks: screen.counts.blocks,
+            groupOfPerturbation: screen.plan.testedGroups,
+            control: try servedControl()
+        )
+    }
+
+    /// The control cells in pieces, for methods whose fits read them.
+    private func servedControl() throws(RunFailure) -> ServedControl? {
+        guard request.options.readsControlCells else { return nil }
+        let tiler = ControlTiler(
+            screen: screen.counts,
+            memoryBytes: request.memory.servedTiles,
+            scratchDirectory: request.scratchDirectory
+        )
+        let tiled = try RunFailure.wrapping { () throws(CountBlockError) in
+            try tiler.run(tileNonzeros: request.memory.workers / 64)
+        }
+        return ServedControl(
+            tiled,
+            blocks: screen.counts.blocks,
+            group: screen.plan.controlGroup
         )
     }
 

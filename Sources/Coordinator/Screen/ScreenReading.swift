@@ -2,6 +2,7 @@ import AnnData
 import CountBlocks
 import DifferentialExpression
 import Logging
+import Statistics
 import Synchronization
 
 /// A screen as it is after the one pass over the input.
@@ -10,7 +11,22 @@ struct LoadedScreen {
     let genes: [String]
     let counts: ScreenCounts
     let userSizeFactors: [Double]?
+    let covariates: CovariateTable
+    /// What the cells' values are.
+    let values: AnalysisOptions.Values
     let report: StreamReport
+
+    /// What decides the numbers beside counts, labels and options.
+    var extras: [(name: String, bytes: [UInt8])] {
+        var extras: [(name: String, bytes: [UInt8])] = []
+        if let userSizeFactors {
+            var bytes: [UInt8] = []
+            bytes.append(littleEndian: userSizeFactors)
+            extras.append(("size-factors", bytes))
+        }
+        if !covariates.covariates.isEmpty { extras.append(("covariates", covariates.encoded())) }
+        return extras
+    }
 }
 
 /// Reads labels, genes and counts of an input, once, within a memory budget.
@@ -41,11 +57,17 @@ struct ScreenReading {
             control: request.controlLabel,
             perturbations: request.perturbations
         )
-        let userSizeFactors = try request.sizeFactorFile.map { path throws(RunFailure) in
-            try SizeFactorFile.read(path, cellCount: file.cellCount)
-        }
+        let userSizeFactors = try userSizeFactors(file)
+        let covariates = try covariates(file)
+        let values = try values(file)
         note(plan, genes)
-        let (blocks, report) = try ingest(file, labels, groupCount: plan.labels.count, genes.count)
+        let (blocks, report) = try ingest(
+            file,
+            labels,
+            groupCount: plan.labels.count,
+            genes.count,
+            values
+        )
         note(report)
         return LoadedScreen(
             plan: plan,
@@ -57,45 +79,79 @@ struct ScreenReading {
                 controlGroup: plan.controlGroup
             ),
             userSizeFactors: userSizeFactors,
+            covariates: covariates,
+            values: values,
             report: report
         )
+    }
+
+    private func userSizeFactors(_ file: ScreenFile) throws(RunFailure) -> [Double]? {
+        if let path = request.sizeFactorFile {
+            return try SizeFactorFile.read(path, cellCount: file.cellCount)
+        }
+        return try request.sizeFactorColumn.map { column throws(RunFailure) in
+            try RunFailure.wrapping { () throws(AnnDataError) in
+                try file.sizeFactors(column: column)
+            }
+        }
+    }
+
+    private func covariates(_ file: ScreenFile) throws(RunFailure) -> CovariateTable {
+        try RunFailure.wrapping { () throws(AnnDataError) in
+            var covariates: [CovariateTable.Covariate] = []
+            for name in request.options.covariates {
+                let values: CovariateTable.Values
+                switch try file.cellValues(column: name) {
+                case .numbers(let numbers): values = .numeric(numbers)
+                case .levels(let levels):
+                    values = .levels(
+                        CovariateTable.Levels(
+                            codes: levels.codes,
+                            names: levels.names,
+                            keepsUnused: levels.areListed
+                        )
+                    )
+                }
+                covariates.append(CovariateTable.Covariate(name: name, values: values))
+            }
+            return CovariateTable(cellCount: file.cellCount, covariates: covariates)
+        }
+    }
+
+    /// What the matrix holds, as far as the method asks.
+    private func values(_ file: ScreenFile) throws(RunFailure) -> AnalysisOptions.Values {
+        if request.options.method.needsCounts { return .counts }
+        let type = try RunFailure.wrapping { () throws(AnnDataError) in
+            try file.valueType(request.matrix)
+        }
+        return type == .float32 ? .float32 : .float64
     }
 
     private func ingest(
         _ file: ScreenFile,
         _ labels: CellLabels,
         groupCount: Int,
-        _ geneCount: Int
+        _ geneCount: Int,
+        _ values: AnalysisOptions.Values
     ) throws(RunFailure) -> (BlockStore, StreamReport) {
-        let encoders = EncoderPool(geneCount: geneCount)
         do {
             let builder = BlockBuilder(
                 groupCount: groupCount,
                 geneCount: geneCount,
+                kind: values.blockKind,
                 memoryBytes: request.memory.blocks,
                 scratchDirectory: request.scratchDirectory
             )
-            let report = try file.streamCounts(
-                request.matrix,
-                resources: StreamResources(
-                    threads: threads,
-                    memoryBytes: request.memory.reading,
-                    scratchDirectory: request.scratchDirectory
-                ),
-                transform: { rows in encoders.encode(rows) },
-                consume: { cells in
-                    let first = Int(cells.firstRow)
-                    try labels.codes.withUnsafeBufferPointer { codes in
-                        try builder.append(
-                            cells,
-                            groups: UnsafeBufferPointer(
-                                rebasing: codes[first..<first + cells.cellCount]
-                            )
-                        )
-                    }
-                    progress(first + cells.cellCount, labels.codes.count)
+            let report = try stream(file, values, EncoderPool(geneCount: geneCount)) { cells in
+                let first = Int(cells.firstRow)
+                try labels.codes.withUnsafeBufferPointer { codes in
+                    try builder.append(
+                        cells,
+                        groups: UnsafeBufferPointer(rebasing: codes[first..<first + cells.cellCount])
+                    )
                 }
-            )
+                progress(first + cells.cellCount, labels.codes.count)
+            }
             let blocks = try builder.finish()
             log.debug(
                 "count blocks",
@@ -111,6 +167,45 @@ struct ScreenReading {
         } catch {
             // What remains is the scratch file of the count blocks.
             throw RunFailure(.inputOutput, "\(error)")
+        }
+    }
+
+    /// The one pass over the matrix, cells encoded on many threads.
+    private func stream(
+        _ file: ScreenFile,
+        _ values: AnalysisOptions.Values,
+        _ encoders: EncoderPool,
+        consume: (EncodedCells) throws -> Void
+    ) throws -> StreamReport {
+        let resources = StreamResources(
+            threads: threads,
+            memoryBytes: request.memory.reading,
+            scratchDirectory: request.scratchDirectory
+        )
+        switch values {
+        case .counts:
+            return try file.streamCounts(
+                request.matrix,
+                resources: resources,
+                transform: { rows in encoders.encode(rows) },
+                consume: consume
+            )
+        case .float32:
+            return try file.streamValues(
+                request.matrix,
+                of: Float.self,
+                resources: resources,
+                transform: { rows in encoders.encode(rows) },
+                consume: consume
+            )
+        case .float64:
+            return try file.streamValues(
+                request.matrix,
+                of: Double.self,
+                resources: resources,
+                transform: { rows in encoders.encode(rows) },
+                consume: consume
+            )
         }
     }
 
@@ -143,6 +238,12 @@ struct ScreenReading {
     }
 
     private func note(_ report: StreamReport) {
+        if report.negativeValues > 0 {
+            log.warning(
+                "the matrix holds negative values, which rank below zero; is it scaled?",
+                metadata: ["values": "\(report.negativeValues)"]
+            )
+        }
         if report.duplicatesSummed > 0 {
             log.warning(
                 "entries stored twice were summed",
@@ -193,9 +294,7 @@ private final class EncoderPool: @unchecked Sendable {
     }
 
     func encode(_ rows: borrowing CountRows) -> EncodedCells {
-        let borrowed =
-            idle.withLock { $0.popLast() }
-            ?? Borrowed(encoder: CellEncoder(geneCount: geneCount))
+        let borrowed = take()
         defer { idle.withLock { $0.append(borrowed) } }
         return borrowed.encoder.encode(
             firstRow: UInt32(rows.firstCell),
@@ -203,5 +302,22 @@ private final class EncoderPool: @unchecked Sendable {
             genes: rows.genes,
             counts: rows.counts
         )
+    }
+
+    func encode<Value: ExpressionValue & StreamedValue>(
+        _ rows: borrowing ValueRows<Value>
+    ) -> EncodedCells {
+        let borrowed = take()
+        defer { idle.withLock { $0.append(borrowed) } }
+        return borrowed.encoder.encode(
+            firstRow: UInt32(rows.firstCell),
+            starts: rows.rowStarts,
+            genes: rows.genes,
+            values: rows.values
+        )
+    }
+
+    private func take() -> Borrowed {
+        idle.withLock { $0.popLast() } ?? Borrowed(encoder: CellEncoder(geneCount: geneCount))
     }
 }

@@ -20,6 +20,8 @@ final class RunServer {
         var units: [UnitOfWork]
         var durable: Set<PerturbationIndex>
         var policy = SchedulingPolicy()
+        /// Whether nobody but the machines of the hosts file is expected to fit.
+        var onlyHostsWork = false
     }
 
     let mailbox: Mailbox<ServeEvent>
@@ -35,6 +37,7 @@ final class RunServer {
     private var signal: WatchedSignal?
     private var flushRequested = false
     private var localWorkers: LocalWorkers?
+    private let hostWorkers: HostWorkers?
     private var progress: (ProgressSnapshot) -> Void
 
     init(
@@ -42,6 +45,7 @@ final class RunServer {
         mailbox: Mailbox<ServeEvent>,
         writer: RowWriter,
         localWorkers: LocalWorkers?,
+        hostWorkers: HostWorkers? = nil,
         events: EventLog,
         log: Logger,
         progress: @escaping (ProgressSnapshot) -> Void
@@ -50,6 +54,7 @@ final class RunServer {
         self.mailbox = mailbox
         self.writer = writer
         self.localWorkers = localWorkers
+        self.hostWorkers = hostWorkers
         self.events = events
         self.log = log
         self.progress = progress
@@ -64,13 +69,17 @@ final class RunServer {
     func run() -> ServeOutcome {
         perform(scheduler.handle(.tick, now: now))
         // A resumed run may have nothing left to fit.
-        if outcome == nil { localWorkers?.startAll() }
+        if outcome == nil {
+            localWorkers?.startAll()
+            hostWorkers?.startDue()
+        }
         var lastTick = now
         while outcome == nil {
             for event in mailbox.take(waitingAtMost: 500) where outcome == nil { handle(event) }
             if now.seconds(since: lastTick) >= 0.5, outcome == nil {
                 lastTick = now
                 perform(scheduler.handle(.tick, now: now))
+                if outcome == nil, signal == nil { hostWorkers?.startDue() }
             }
             progress(scheduler.snapshot)
         }
@@ -91,6 +100,8 @@ final class RunServer {
             linkClosed(id, closure)
         case .childEnded(let slot, let status):
             childEnded(slot, status)
+        case .hostEnded(let index, let status):
+            hostEnded(index, status)
         case .writer(let event):
             writerReports(event)
         case .signal(let signal):
@@ -304,6 +315,20 @@ final class RunServer {
         } else if signal == nil {
             children.start(slot)
         }
+    }
+
+    private func hostEnded(_ index: Int, _ status: ExitStatus) {
+        hostWorkers?.ended(index, status)
+        guard outcome == nil, signal == nil, hostWorkers?.isOver == true,
+            configuration.onlyHostsWork,
+            !connections.values.contains(where: { $0.stage == .fitting })
+        else { return }
+        stop(
+            RunFailure(
+                .noWorkers,
+                "no machine of the hosts file has a worker; mend it, then finish with --resume"
+            )
+        )
     }
 
     // MARK: - Writer

@@ -11,6 +11,8 @@ enum ServeEvent: Sendable {
     case link(UInt64, LinkEvent<WorkerMessage>)
     /// A child of this process ended.
     case childEnded(slot: Int, ExitStatus)
+    /// The worker of a machine of the hosts file, or the `ssh` in front of it, ended.
+    case hostEnded(Int, ExitStatus)
     /// The writer's news.
     case writer(RowWriter.Event)
     /// Somebody asks the run to stop.

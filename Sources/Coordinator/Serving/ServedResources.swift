@@ -1,19 +1,33 @@
 package import CountBlocks
+package import DifferentialExpression
 import Digests
 import NIOCore
 package import Scheduling
 package import WireProtocol
 
-/// What workers may fetch by name: the frozen cache, size factors, and each perturbation's block.
+/// What workers may fetch by name.
+///
+/// The frozen state that every fit needs comes first; then each perturbation's block, with what the
+/// analysis needs of that perturbation beside it; and, where fits read control cells, those in
+/// pieces.
 package struct ServedResources: Sendable {
-    /// Name of the frozen cache, which every worker fetches first.
+    /// Name of the frozen cache.
     package static let controlCache = "control-cache"
     /// Name of the size factors of all cells of the file, doubles by file row.
     package static let sizeFactors = "size-factors"
+    /// Name of the covariates of all cells of the file.
+    package static let covariates = "covariates"
+    /// Name of the list of the control's pieces.
+    package static let controlPieces = "control-pieces"
+
+    /// What follows the block of each perturbation; nil when nothing does.
+    package typealias Inputs = @Sendable (_ row: Int) throws -> [UInt8]
 
     private let fixed: [String: [UInt8]]
     private let blocks: BlockStore
     private let groupOfPerturbation: [Int]
+    private let control: ServedControl?
+    private let inputs: (byteCount: Int, read: Inputs)?
 
     /// Descriptions of the resources that every worker fetches first.
     package let common: [ResourceDescription]
@@ -21,22 +35,26 @@ package struct ServedResources: Sendable {
     /// Gathers what can be fetched.
     ///
     /// - Parameters:
-    ///   - controlCache: The frozen cache, encoded.
-    ///   - sizeFactors: One double for each cell of the file, little-endian.
+    ///   - common: Name and bytes of what every worker fetches first, in this order.
     ///   - blocks: One block for each group.
     ///   - groupOfPerturbation: Group of each row of the result.
+    ///   - control: The control cells in pieces; nil when no fit reads them.
+    ///   - inputs: What follows each block, of one length; nil when nothing does.
     package init(
-        controlCache: [UInt8],
-        sizeFactors: [UInt8],
+        common: [(name: String, bytes: [UInt8])],
         blocks: BlockStore,
-        groupOfPerturbation: [Int]
+        groupOfPerturbation: [Int],
+        control: ServedControl? = nil,
+        inputs: (byteCount: Int, read: Inputs)? = nil
     ) {
-        fixed = [Self.controlCache: controlCache, Self.sizeFactors: sizeFactors]
+        var common = common
+        if let control { common.append((Self.controlPieces, control.pieces.encoded())) }
+        fixed = Dictionary(uniqueKeysWithValues: common.map { ($0.name, $0.bytes) })
         self.blocks = blocks
         self.groupOfPerturbation = groupOfPerturbation
-        common = [(Self.controlCache, controlCache), (Self.sizeFactors, sizeFactors)].map {
-            name,
-            bytes in
+        self.control = control
+        self.inputs = inputs
+        self.common = common.map { name, bytes in
             ResourceDescription(
                 name: name,
                 bytes: UInt64(bytes.count),
@@ -53,7 +71,7 @@ package struct ServedResources: Sendable {
             cells: UInt32(block.cellCount),
             block: ResourceDescription(
                 name: "block/\(perturbation.rawValue)",
-                bytes: UInt64(block.byteCount),
+                bytes: UInt64(block.byteCount + (inputs?.byteCount ?? 0)),
                 digest: Bytes16(block.digest)
             )
         )
@@ -61,43 +79,106 @@ package struct ServedResources: Sendable {
 
     /// Answers a request with a chunk, or with the reason why there is none.
     ///
-    /// - Throws: `CountBlockError` when a spilled block cannot be read back.
-    package func answer(_ request: ResourceRequest) throws(CountBlockError) -> CoordinatorMessage {
-        let offset = Int(clamping: request.offset)
-        let length = Int(request.length)
-        if let bytes = fixed[request.name] {
-            guard offset <= bytes.count, length <= bytes.count - offset else {
-                return missing(request, "it has \(bytes.count) bytes")
-            }
-            return chunk(request, ByteBuffer(bytes: bytes[offset..<offset + length]))
-        }
-        guard let group = group(of: request.name) else {
+    /// - Throws: `CountBlockError` when a spilled block cannot be read back, what reading the inputs
+    ///   of a perturbation throws.
+    package func answer(_ request: ResourceRequest) throws -> CoordinatorMessage {
+        guard let source = source(of: request.name) else {
             return missing(request, "there is no resource of that name")
         }
-        let size = blocks.blocks[group].byteCount
+        let offset = Int(clamping: request.offset)
+        let length = Int(request.length)
+        let size = source.byteCount
         guard offset <= size, length <= size - offset else {
             return missing(request, "it has \(size) bytes")
         }
-        var bytes: [UInt8] = []
-        try blocks.read(group: group, offset: offset, length: length, into: &bytes)
-        return chunk(request, ByteBuffer(bytes: bytes))
-    }
-
-    private func group(of name: String) -> Int? {
-        guard name.hasPrefix("block/"), let index = Int(name.dropFirst("block/".count)),
-            groupOfPerturbation.indices.contains(index)
-        else { return nil }
-        return groupOfPerturbation[index]
-    }
-
-    private func chunk(_ request: ResourceRequest, _ payload: ByteBuffer) -> CoordinatorMessage {
-        .resourceChunk(
-            ResourceChunk(request: request.request, offset: request.offset, payload: payload)
+        let bytes = try source.read(offset..<offset + length)
+        return .resourceChunk(
+            ResourceChunk(request: request.request, offset: request.offset, payload: bytes)
         )
+    }
+
+    /// Where the bytes of a resource come from.
+    private struct Source {
+        var byteCount: Int
+        var read: (Range<Int>) throws -> ByteBuffer
+    }
+
+    private func source(of name: String) -> Source? {
+        if let bytes = fixed[name] {
+            return Source(byteCount: bytes.count) { ByteBuffer(bytes: bytes[$0]) }
+        }
+        if let control, let piece = control.source(of: name) {
+            return Source(byteCount: piece.byteCount) { range in
+                var bytes: [UInt8] = []
+                try piece.blocks.read(
+                    group: piece.group,
+                    offset: piece.offset + range.lowerBound,
+                    length: range.count,
+                    into: &bytes
+                )
+                return ByteBuffer(bytes: bytes)
+            }
+        }
+        guard name.hasPrefix("block/"), let row = Int(name.dropFirst("block/".count)),
+            groupOfPerturbation.indices.contains(row)
+        else { return nil }
+        return perturbation(row)
+    }
+
+    private func perturbation(_ row: Int) -> Source {
+        let group = groupOfPerturbation[row]
+        let blockBytes = blocks.blocks[group].byteCount
+        let (blocks, inputs) = (blocks, inputs)
+        return Source(byteCount: blockBytes + (inputs?.byteCount ?? 0)) { range in
+            var bytes: [UInt8] = []
+            let ofBlock = range.clamped(to: 0..<blockBytes)
+            try blocks.read(
+                group: group,
+                offset: ofBlock.lowerBound,
+                length: ofBlock.count,
+                into: &bytes
+            )
+            if range.upperBound > blockBytes, let inputs {
+                let rest = try inputs.read(row)
+                bytes += rest[max(range.lowerBound - blockBytes, 0)..<range.upperBound - blockBytes]
+            }
+            return ByteBuffer(bytes: bytes)
+        }
     }
 
     private func missing(_ request: ResourceRequest, _ reason: String) -> CoordinatorMessage {
         .resourceMissing(request: request.request, reason: "\(request.name): \(reason)")
+    }
+}
+
+/// The control cells as workers get them.
+package struct ServedControl: Sendable {
+    /// What the pieces are.
+    package let pieces: ControlPieces
+    private let tiles: [BlockStore]
+    private let blocks: BlockStore
+    private let group: Int
+
+    /// Pairs tiles with the control's own block.
+    package init(_ tiled: TiledControl, blocks: BlockStore, group: Int) {
+        pieces = tiled.pieces
+        tiles = tiled.tiles
+        self.blocks = blocks
+        self.group = group
+    }
+
+    /// Where a piece's bytes lie; nil for a name that is no piece.
+    func source(of name: String) -> (blocks: BlockStore, group: Int, offset: Int, byteCount: Int)? {
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, let index = Int(parts[1]) else { return nil }
+        switch parts[0] {
+        case "control-tile" where tiles.indices.contains(index):
+            return (tiles[index], 0, 0, tiles[index].blocks[0].byteCount)
+        case "control-cells" where pieces.cellRuns.indices.contains(index):
+            let bytes = pieces.cellRuns[index].bytes
+            return (blocks, group, bytes.lowerBound, bytes.count)
+        default: return nil
+        }
     }
 }
 

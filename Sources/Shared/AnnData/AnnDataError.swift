@@ -49,6 +49,21 @@ package enum AnnDataError: Error, Equatable, Sendable, CustomStringConvertible {
         value: String,
         problem: CountProblem
     )
+    /// A matrix value is NaN or infinite where expression is needed.
+    case notFinite(path: String, element: String, cell: Int, gene: Int, value: String)
+    /// A matrix of integers where log-normalised expression is needed.
+    case integersNotExpression(path: String, element: String, type: String)
+    /// The first cells' values look like counts where log-normalised expression is needed; cell,
+    /// gene and value are those of the first positive one.
+    case countsNotExpression(
+        path: String,
+        element: String,
+        cell: Int,
+        gene: Int,
+        value: String,
+        positiveCount: Int,
+        cellCount: Int
+    )
     /// A chunk of an element cannot be decoded; positions are those of its first and last element.
     case corruptChunk(path: String, element: String, first: [Int], reason: String)
     /// Size, time or identity of the file differ from those at the time it was opened.
@@ -137,6 +152,8 @@ extension AnnDataError {
         case .notACount(let path, let element, let cell, let gene, let value, let problem):
             "\(element) in \(path) is not counts: cell \(cell), gene \(gene) (both from 0) has "
                 + "\(value), \(problem.words); choose raw counts with --layer or --use-raw"
+        case .notFinite, .integersNotExpression, .countsNotExpression:
+            expressionDescription
         case .corruptChunk(let path, let element, let first, let reason):
             "\(element) in \(path): the chunk that starts at element "
                 + "\(first.map(String.init).joined(separator: ", ")) cannot be decoded "
@@ -154,6 +171,34 @@ extension AnnDataError {
             error.description
         default:
             ""
+        }
+    }
+
+    private var expressionDescription: String {
+        let remedy =
+            "this test needs log-normalised expression: normalise and log-transform, or choose "
+            + "another --layer; for counts use --method nb-glm"
+        switch self {
+        case .notFinite(let path, let element, let cell, let gene, let value):
+            return "\(element) in \(path): cell \(cell), gene \(gene) (both from 0) has \(value), "
+                + "which is not a finite number; write the matrix again without such values, or "
+                + "choose another --layer"
+        case .integersNotExpression(let path, let element, let type):
+            return "\(element) in \(path) holds integers (\(type)); " + remedy
+        case .countsNotExpression(
+            let path,
+            let element,
+            let cell,
+            let gene,
+            let value,
+            let positiveCount,
+            let cellCount
+        ):
+            return "\(element) in \(path) looks like counts: all \(positiveCount) positive values "
+                + "of the first \(cellCount) cells are integers, the first one \(value) in cell "
+                + "\(cell), gene \(gene) (both from 0); " + remedy
+        default:
+            return ""
         }
     }
 

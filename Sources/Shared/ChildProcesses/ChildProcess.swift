@@ -37,13 +37,13 @@ package final class ChildProcess: Sendable {
         _ command: ChildCommand,
         onExit: (@Sendable (ExitStatus) -> Void)? = nil
     ) throws(ChildProcessError) -> ChildProcess {
-        var ends: (parent: Int32, child: Int32)?
-        if command.lifelineDescriptor != nil { ends = try makeLifeline() }
+        var ends: StreamPair?
+        if command.lifelineDescriptor != nil { ends = try StreamPair() }
         let processID: Int32
         do throws(ChildProcessError) {
             processID = try Spawn.start(command, lifeline: ends?.child)
         } catch {
-            if let ends { close(ends.parent) }
+            if let ends { close(ends.own) }
             if let ends { close(ends.child) }
             throw error
         }
@@ -51,7 +51,7 @@ package final class ChildProcess: Sendable {
         let child = ChildProcess(
             processID: processID,
             ownsProcessGroup: command.ownProcessGroup,
-            lifeline: ends?.parent
+            lifeline: ends?.own
         )
         if let onExit { child.notify(onExit) }
         do throws(ChildProcessError) {
@@ -160,14 +160,5 @@ package final class ChildProcess: Sendable {
         for observer in observers {
             observer(status)
         }
-    }
-
-    private static func makeLifeline() throws(ChildProcessError) -> (parent: Int32, child: Int32) {
-        var ends: [Int32] = [-1, -1]
-        // A socket pair, since nothing Swift sees makes a pipe that is closed on exec from the
-        // start.
-        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-        guard socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw .cannotMakePipe(code: errno) }
-        return (ends[0], ends[1])
     }
 }

@@ -115,13 +115,13 @@ package final class BlockBuilder {
         precondition(!isFinished && cells.geneCount == geneCount && cells.kind == kind)
         precondition(groups.count == cells.cellCount, "one group for each cell")
         precondition(cells.firstRow >= nextRow, "cells out of file order")
-        nextRow = cells.firstRow + UInt32(cells.cellCount)
+        nextRow = cells.cellCount > 0 ? cells.row(cells.cellCount - 1) + 1 : nextRow
         try cells.bytes.withRawBytes { bytes throws(CountBlockError) in
             for cell in 0..<groups.count where groups[cell] >= 0 {
                 let group = Int(groups[cell])
                 precondition(group < groupCount, "group \(group) of \(groupCount)")
                 open[group].append(
-                    row: cells.firstRow + UInt32(cell),
+                    row: cells.row(cell),
                     nonzeros: cells.nonzeroCounts[cell],
                     payload: UnsafeRawBufferPointer(
                         rebasing: bytes[cells.offsets[cell]..<cells.offsets[cell + 1]]

@@ -76,3 +76,37 @@ package struct BlockSegments: ~Copyable {
         isVerified = true
     }
 }
+
+extension DecodedSegment {
+    /// Decodes all segments of a block.
+    ///
+    /// - Parameters:
+    ///   - bytes: The whole block.
+    ///   - geneCount: Genes of the screen.
+    ///   - kind: Kind of values that the block must have.
+    ///   - digest: The announced digest of the block.
+    /// - Returns: The segments in order.
+    /// - Throws: `CountBlockError` when the bytes are not the announced block.
+    package static func all(
+        of bytes: [UInt8],
+        geneCount: Int,
+        kind: SegmentHeader.Kind,
+        digest: Digest128
+    ) throws(CountBlockError) -> [DecodedSegment] {
+        try bytes.withRawBytes { bytes throws(CountBlockError) in
+            var segments: [DecodedSegment] = []
+            var iterator = BlockSegments(
+                bytes: bytes,
+                geneCount: geneCount,
+                kind: kind,
+                digest: digest
+            )
+            var segment = DecodedSegment()
+            while try iterator.next(into: &segment) {
+                segments.append(segment)
+                segment = DecodedSegment()
+            }
+            return segments
+        }
+    }
+}

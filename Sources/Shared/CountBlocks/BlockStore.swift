@@ -97,6 +97,19 @@ package final class BlockStore: Sendable {
         blocks[group].segmentCount
     }
 
+    /// What is known of a segment without reading it.
+    ///
+    /// - Throws: `CountBlockError.noSuchSegment`.
+    package func summary(group: Int, index: Int) throws(CountBlockError) -> SegmentSummary {
+        let segment = segments[try position(group: group, index: index)]
+        return SegmentSummary(
+            cellCount: segment.cellCount,
+            nonzeroCount: segment.nonzeroCount,
+            byteCount: segment.byteCount,
+            digest: segment.digest
+        )
+    }
+
     /// Reads one segment.
     ///
     /// - Parameters:

@@ -17,3 +17,18 @@ package struct BlockSummary: Equatable, Sendable {
     /// XXH3-128 over the digests of the segments in order.
     package let digest: Digest128
 }
+
+/// What is known about one segment of a block without reading it.
+package struct SegmentSummary: Equatable, Sendable {
+    /// Cells of the segment.
+    package let cellCount: Int
+
+    /// Nonzeros of all cells.
+    package let nonzeroCount: Int
+
+    /// Bytes of the segment.
+    package let byteCount: Int
+
+    /// Digest of the segment.
+    package let digest: Digest128
+}

@@ -9,7 +9,7 @@ extension CellEncoder {
     ///   - values: Values, finite and not zero; same length as `genes`.
     /// - Returns: The payloads of all cells and where each begins.
     ///
-    /// Cost: about 2 ns a nonzero when a cell has few distinct values.
+    /// Cost: about twice that of counts when a cell has few distinct values.
     @specialized(where Value == Float)
     @specialized(where Value == Double)
     package func encode<Value: ExpressionValue>(

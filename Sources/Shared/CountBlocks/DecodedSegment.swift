@@ -115,6 +115,11 @@ package struct DecodedSegment: Sendable {
         }
     }
 
+    /// Lends the gene of every nonzero, whatever the kind of values, to `body`.
+    package func withGenes<Result>(_ body: (UnsafeBufferPointer<UInt32>) -> Result) -> Result {
+        genes.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[..<nonzeroCount])) }
+    }
+
     private func withRows<Result, Failure: Error>(
         _ body: (
             _ rows: UnsafeBufferPointer<UInt32>,

@@ -8,8 +8,11 @@ package struct EncodedCells: Sendable {
     /// Number of genes of the screen.
     package let geneCount: Int
 
-    /// File row of the first cell; the others follow without gaps.
+    /// File row of the first cell.
     package let firstRow: UInt32
+
+    /// File row of each cell; nil when they follow the first without gaps.
+    let rows: [UInt32]?
 
     /// Nonzeros of each cell; shape `[cellCount]`.
     package let nonzeroCounts: [UInt32]
@@ -27,6 +30,7 @@ package struct EncodedCells: Sendable {
         kind: SegmentHeader.Kind,
         geneCount: Int,
         firstRow: UInt32,
+        rows: [UInt32]? = nil,
         nonzeroCounts: [UInt32],
         offsets: [Int],
         bytes: [UInt8]
@@ -34,8 +38,12 @@ package struct EncodedCells: Sendable {
         self.kind = kind
         self.geneCount = geneCount
         self.firstRow = firstRow
+        self.rows = rows
         self.nonzeroCounts = nonzeroCounts
         self.offsets = offsets
         self.bytes = bytes
     }
+
+    /// File row of a cell.
+    func row(_ cell: Int) -> UInt32 { rows?[cell] ?? firstRow + UInt32(cell) }
 }

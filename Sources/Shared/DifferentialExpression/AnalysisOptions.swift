@@ -1,3 +1,4 @@
+package import CountBlocks
 package import Statistics
 
 /// Everything that decides the numbers of a run, and nothing that does not.
@@ -70,8 +71,29 @@ package struct AnalysisOptions: Equatable, Sendable, Codable {
         case apeglm
     }
 
+    /// What the cells' values are, as the input stores them.
+    package enum Values: String, Sendable, Codable {
+        /// Counts, of whatever number type.
+        case counts
+        /// Expression in single precision.
+        case float32
+        /// Expression in double precision.
+        case float64
+
+        /// The kind of blocks that holds them.
+        package var blockKind: SegmentHeader.Kind {
+            switch self {
+            case .counts: .integerCounts
+            case .float32: .float32Values
+            case .float64: .float64Values
+            }
+        }
+    }
+
     /// The test.
     package var method: Method
+    /// What the cells' values are; known once the input is open.
+    package var values: Values
     /// The version of the Python package whose numbers are reproduced.
     package var compatibility: String
     /// Column of `obs` that names each cell's perturbation.
@@ -135,6 +157,7 @@ package struct AnalysisOptions: Equatable, Sendable, Codable {
     ///   - controlLabel: Label of the control cells.
     package init(perturbationColumn: String, controlLabel: String) {
         method = .nbGLM
+        values = .counts
         compatibility = "crispyx-0.0.4"
         self.perturbationColumn = perturbationColumn
         self.controlLabel = controlLabel
@@ -179,6 +202,22 @@ package struct AnalysisOptions: Equatable, Sendable, Codable {
             return .fullDesign
         }
         return freezeControl ? .frozen : .cached
+    }
+
+    /// Whether freezing the control suits all other options; never depends on the machine.
+    package var mayFreezeControl: Bool {
+        useControlCache && covariates.isEmpty && sizeFactorScope == .global
+            && dispersionScope == .global && shrinkDispersion && useMAPDispersion
+            && inlineShrinkage == .none
+    }
+
+    /// Whether fits read control cells, which workers then get in pieces.
+    package var readsControlCells: Bool {
+        switch method {
+        case .tTest: false
+        case .wilcoxon, .shrinkage: true
+        case .nbGLM: fitPath != .frozen
+        }
     }
 
     /// Whether every test of a gene uses one dispersion, estimated from all cells.

@@ -28,18 +28,14 @@ package struct CachedAnalysis: PhasedAnalysis {
         }
     }
 
-    /// About how many bytes a tile takes, the control's own arrays not included.
-    ///
-    /// - Parameters:
-    ///   - nonzeros: Nonzero counts of its genes over all control cells.
-    ///   - genes: Number of genes.
-    /// - Returns: The estimate, for size factors that spread over any width.
-    package func approximateBytes(nonzeros: Int, genes: Int) -> Int {
+    package func tileBytes(nonzeros: Int, genes: Int) -> Int {
         // Up to 32 nodes for each factor of e⁴ between size factors, and 32 checked weights.
         let records = nonzeros / 32 + genes
         let histogram = context.needsHistograms ? 500 : 0
         return nonzeros * 8 + records * 300 + genes * (600 + histogram)
     }
+
+    package func fitBytes(nonzeros: Int, genes: Int) -> Int { 8 * nonzeros + 500 * genes }
 
     /// Regroups the control's counts of some genes.
     package func makeTile(genes: Range<Int>, segments: [DecodedSegment]) -> Tile {

@@ -4,7 +4,7 @@ import Statistics
 /// Size factors of one comparison, estimated from its cells alone.
 ///
 /// From the genes that every cell expresses, or, where they are fewer than five, from each cell's
-/// nonzeros; always scaled to geometric mean 1 (docs/numbers.md, E16).
+/// nonzeros; always scaled to geometric mean 1 (docs/numbers.md, E17).
 ///
 /// `@unchecked`: each control cell is written by the one thread that has its segment; readers come
 /// after the barrier that ends the phase.

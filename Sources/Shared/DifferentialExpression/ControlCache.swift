@@ -1,3 +1,4 @@
+import CountBlocks
 import Digests
 import Statistics
 
@@ -27,6 +28,8 @@ package struct ControlCache: Sendable, Equatable {
         case controlVariance = 8
         /// Σ Y over the control cells.
         case controlCountSum = 9
+        /// 1 where the gene passes every filter in at least one tested perturbation, otherwise 0.
+        case testedSomewhere = 10
     }
 
     /// Number of genes.
@@ -35,6 +38,8 @@ package struct ControlCache: Sendable, Equatable {
     package var controlCells = 0
     /// Median offset of the control cells, natural log.
     package var controlMedianOffset = 0.0
+    /// Where the partial sums of the t-test begin anew.
+    package var sumChunks = SumChunks()
     private var values: [Quantity: [Double]] = [:]
 
     /// An empty cache.
@@ -90,7 +95,8 @@ extension ControlCache {
     private static let headerBytes = 8 + 8 + 8 + 8 + 8
 
     /// The cache as bytes: magic, genes, control cells, median offset, number of quantities, then
-    /// each quantity as its number and its values, and a digest of it all.
+    /// each quantity as its number and its values, the starts of the partial sums if there are any,
+    /// and a digest of it all.
     ///
     /// Little-endian throughout, eight bytes a number.
     package func encoded() -> [UInt8] {
@@ -108,6 +114,7 @@ extension ControlCache {
             bytes.append(littleEndian: UInt64(quantity.rawValue))
             bytes.append(littleEndian: self[quantity])
         }
+        for start in sumChunks.starts { bytes.append(littleEndian: UInt64(start)) }
         bytes += bytes.withUnsafeBytes { Digest128(of: $0) }.bytes
         return bytes
     }
@@ -134,7 +141,8 @@ extension ControlCache {
         let median = Double(bitPattern: reader.next(UInt64.self))
         let count = Int(truncatingIfNeeded: reader.next(UInt64.self))
         guard genes >= 0, cells >= 0, (0...Quantity.allCases.count).contains(count),
-            genes <= content / 8, Self.headerBytes + count * 8 * (genes + 1) == content
+            genes <= SegmentLimits.geneCount, content % 8 == 0,
+            let starts = Self.startCount(content: content, quantities: count, genes: genes)
         else { throw .malformed("\(content) bytes for \(genes) genes") }
         self.init(geneCount: genes)
         controlCells = cells
@@ -146,5 +154,14 @@ extension ControlCache {
             else { throw .malformed("unknown or repeated quantity \(number)") }
             values[quantity] = reader.doubles(genes)
         }
+        guard let chunks = SumChunks(starts: (0..<starts).map { _ in reader.next(UInt64.self) })
+        else { throw .malformed("starts of partial sums out of order") }
+        sumChunks = chunks
+    }
+
+    /// How many starts of partial sums follow the quantities; nil when the bytes do not suffice.
+    private static func startCount(content: Int, quantities: Int, genes: Int) -> Int? {
+        let rest = content - headerBytes - quantities * 8 * (genes + 1)
+        return rest >= 0 ? rest / 8 : nil
     }
 }

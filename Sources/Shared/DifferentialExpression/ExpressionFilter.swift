@@ -32,23 +32,40 @@ package struct ExpressionFilter: Equatable, Sendable, Codable {
     }
 
     /// Whether a gene is tested: expressed enough in either group, and in enough cells altogether.
-    ///
-    /// A gene is dropped only if it falls below both thresholds in both groups; all comparisons are
-    /// strict. The filter is off when every threshold is at most 0 or a group is empty.
     package func admits(control: Expression, perturbed: Expression) -> Bool {
-        guard control.expressing + perturbed.expressing >= Double(minimumCellsExpressed) else {
-            return false
-        }
+        hasEnoughCells(control: control, perturbed: perturbed)
+            && !isLowInBoth(control: control, perturbed: perturbed)
+    }
+
+    /// Whether as many cells of both groups together express the gene as are asked for.
+    package func hasEnoughCells(control: Expression, perturbed: Expression) -> Bool {
+        control.expressing + perturbed.expressing >= Double(minimumCellsExpressed)
+    }
+
+    /// Whether a gene is expressed too little in control and perturbation alike.
+    ///
+    /// It is only if it falls below both thresholds in both groups; all comparisons are strict. No
+    /// gene is when every threshold is at most 0 or a group is empty.
+    package func isLowInBoth(control: Expression, perturbed: Expression) -> Bool {
         let isOff =
             minimumShareControl <= 0 && minimumSharePerturbed <= 0 && minimumMeanControl <= 0
             && minimumMeanPerturbed <= 0
-        if isOff || control.cells == 0 || perturbed.cells == 0 { return true }
+        if isOff || control.cells == 0 || perturbed.cells == 0 { return false }
         let controlLow =
             control.expressing / control.cells < minimumShareControl
             && control.mean < minimumMeanControl
-        let perturbedLow =
-            perturbed.expressing / perturbed.cells < minimumSharePerturbed
+        guard controlLow else { return false }
+        return perturbed.expressing / perturbed.cells < minimumSharePerturbed
             && perturbed.mean < minimumMeanPerturbed
-        return !(controlLow && perturbedLow)
+    }
+
+    /// The filter whose thresholds of means are rounded to single precision.
+    ///
+    /// Means that are single precision are compared in it, as the published package compares them.
+    package var withSingleMeans: ExpressionFilter {
+        var filter = self
+        filter.minimumMeanControl = Double(Float(minimumMeanControl))
+        filter.minimumMeanPerturbed = Double(Float(minimumMeanPerturbed))
+        return filter
     }
 }

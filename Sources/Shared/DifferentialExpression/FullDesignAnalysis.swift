@@ -2,7 +2,7 @@ package import CountBlocks
 package import Statistics
 import Synchronization
 
-/// Fits the whole design of each comparison anew (docs/numbers.md, E13-E16).
+/// Fits the whole design of each comparison anew (docs/numbers.md, E14-E17).
 ///
 /// Serves models with covariates, size factors of the comparison alone, and two-group models that
 /// share nothing with other perturbations.
@@ -52,6 +52,13 @@ package final class FullDesignAnalysis: PhasedAnalysis {
     /// Some cells by pattern, with their global size factors.
     func globalOffsets(_ patterns: CellPatterns, rows: [UInt32]) -> PatternOffsets {
         PatternOffsets(patterns: patterns, sizeFactors: rows.map { sizeFactors[Int($0)] })
+    }
+
+    package func tileBytes(nonzeros: Int, genes: Int) -> Int { 8 * nonzeros + 64 * genes }
+
+    package func fitBytes(nonzeros: Int, genes: Int) -> Int {
+        // The state of every gene, and a size factor of every control cell.
+        8 * nonzeros + 800 * genes + 40 * controlCells
     }
 
     package func makeTile(genes: Range<Int>, segments: [DecodedSegment]) -> FullDesignTile {

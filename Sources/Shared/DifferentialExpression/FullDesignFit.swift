@@ -106,6 +106,9 @@ package final class FullDesignFit: PhasedFit, @unchecked Sendable {
     /// Variance of the prior of ln dispersion; nil before the last phase and without a prior.
     package private(set) var priorVariance: Double?
 
+    /// Whether a gene passes the filters.
+    package func isTested(_ gene: Int) -> Bool { genes.isTested[gene] }
+
     /// The standard error of a gene right after its fit; nil for a gene without a fit.
     package func fittedError(ofGene gene: Int) -> Double? {
         let index = Int(genes.fittedIndex[gene])

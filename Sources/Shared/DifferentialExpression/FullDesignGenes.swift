@@ -9,6 +9,8 @@ final class FullDesignGenes: @unchecked Sendable {
     let tested: [Int]
     /// Those of them with enough counts for a fit, ascending.
     let fitted: [Int]
+    /// For each gene whether it passes the filters.
+    let isTested: [Bool]
     /// For each gene its index in ``fitted``, or -1.
     let fittedIndex: [Int32]
 
@@ -34,6 +36,9 @@ final class FullDesignGenes: @unchecked Sendable {
         var index = [Int32](repeating: -1, count: geneCount)
         for (place, gene) in fitted.enumerated() { index[gene] = Int32(place) }
         fittedIndex = index
+        var isTested = [Bool](repeating: false, count: geneCount)
+        for gene in tested { isTested[gene] = true }
+        self.isTested = isTested
         func doubles(_ count: Int, _ value: Double) -> UnsafeMutableBufferPointer<Double> {
             let values = UnsafeMutableBufferPointer<Double>.allocate(capacity: count)
             values.initialize(repeating: value)

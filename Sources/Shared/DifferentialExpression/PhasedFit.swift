@@ -60,6 +60,20 @@ package protocol PhasedAnalysis: Sendable {
     /// The fit of one perturbation.
     associatedtype Fit: PhasedFit
 
+    /// About the bytes that a prepared tile takes, the control's own arrays not included.
+    ///
+    /// - Parameters:
+    ///   - nonzeros: Nonzeros of the tile's genes over all control cells.
+    ///   - genes: Genes of the tile.
+    func tileBytes(nonzeros: Int, genes: Int) -> Int
+
+    /// About the bytes that a fit takes beside its decoded cells.
+    ///
+    /// - Parameters:
+    ///   - nonzeros: Nonzeros of the perturbation's cells.
+    ///   - genes: Genes of the screen.
+    func fitBytes(nonzeros: Int, genes: Int) -> Int
+
     /// Prepares the control values of some genes for all fits of the process.
     ///
     /// - Parameters:

@@ -111,6 +111,7 @@ struct ControlExpression: Sendable {
     ///   - expressingCells: Cells of the perturbation that express it.
     ///   - scaledSum: Σ Y/s over them.
     ///   - cells: Cells of the perturbation.
+    /// - Returns: Whether it is tested.
     func admits(gene: Int, expressingCells: Int, scaledSum: Double, cells: Int) -> Bool {
         filter.admits(
             control: .init(

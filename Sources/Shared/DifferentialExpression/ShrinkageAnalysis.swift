@@ -24,6 +24,10 @@ package struct ShrinkageAnalysis: PhasedAnalysis {
         self.sizeFactors = sizeFactors
     }
 
+    package func tileBytes(nonzeros: Int, genes: Int) -> Int { 20 * nonzeros + 900 * genes }
+
+    package func fitBytes(nonzeros: Int, genes: Int) -> Int { 20 * nonzeros + 300 * genes }
+
     /// The control's counts of some genes.
     package struct Tile: Sendable {
         let control: GroupCells

@@ -14,6 +14,9 @@ package struct HDF5File: Sendable {
     package enum Access: Equatable, Sendable {
         /// For reading, under the library's lock.
         case read
+        /// For reading single elements far apart, under the library's lock: nothing beside them is
+        /// read, where the library would otherwise fetch 64 KiB for each.
+        case readElements
         /// For reading without a lock, for file systems that refuse locks.
         case readWithoutLock
         /// For reading and writing.
@@ -52,6 +55,9 @@ package struct HDF5File: Sendable {
             let properties = try HDF5File.accessProperties(context)
             if access == .readWithoutLock {
                 try context.check(chdf5_without_locking(properties.value))
+            }
+            if access == .readElements {
+                try context.check(H5Pset_sieve_buf_size(properties.value, 1))
             }
             let flags = access == .write ? chdf5_read_write() : chdf5_read_only()
             return try HDF5Handle(H5Fopen(path, flags, properties.value), parent: nil, context)

@@ -58,12 +58,7 @@ extension HDF5Group {
     ) throws(HDF5Error) -> HDF5Dataset {
         try HDF5Thread.perform { () throws(HDF5Error) -> HDF5Dataset in
             let context = childContext("creating", name)
-            let creation = try datasetCreation(context)
-            try context.check(H5Pset_layout(creation.value, H5D_CONTIGUOUS))
-            try context.check(H5Pset_alloc_time(creation.value, H5D_ALLOC_TIME_EARLY))
-            try context.check(H5Pset_fill_time(creation.value, H5D_FILL_TIME_NEVER))
-            let space = try simpleSpace(shape, context)
-            return try create(name, number.libraryType, space.value, creation.value, context)
+            return try createContiguous(name, type: number.libraryType, shape: shape, context)
         }
     }
 
@@ -74,13 +69,28 @@ extension HDF5Group {
     ) throws(HDF5Error) -> HDF5Dataset {
         try HDF5Thread.perform { () throws(HDF5Error) -> HDF5Dataset in
             let context = childContext("creating", name)
-            let creation = try datasetCreation(context)
-            try context.check(H5Pset_alloc_time(creation.value, H5D_ALLOC_TIME_EARLY))
-            try context.check(H5Pset_fill_time(creation.value, H5D_FILL_TIME_NEVER))
             let type = try LibraryID(chdf5_boolean(), context)
-            let space = try simpleSpace(shape, context)
-            return try create(name, type.value, space.value, creation.value, context)
+            return try createContiguous(name, type: type.value, shape: shape, context)
         }
+    }
+
+    /// Creates an array of any type in one piece, with its room taken at once.
+    ///
+    /// The library insists on filling room for texts of variable length.
+    func createContiguous(
+        _ name: String,
+        type: hid_t,
+        shape: [Int],
+        isFilled: Bool = false,
+        _ context: CallContext
+    ) throws(HDF5Error) -> HDF5Dataset {
+        let creation = try datasetCreation(context)
+        try context.check(H5Pset_layout(creation.value, H5D_CONTIGUOUS))
+        try context.check(H5Pset_alloc_time(creation.value, H5D_ALLOC_TIME_EARLY))
+        let time = isFilled ? H5D_FILL_TIME_ALLOC : H5D_FILL_TIME_NEVER
+        try context.check(H5Pset_fill_time(creation.value, time))
+        let space = try simpleSpace(shape, context)
+        return try create(name, type, space.value, creation.value, context)
     }
 
     /// Creates an array of numbers in chunks that can grow along its first dimension.

@@ -19,6 +19,9 @@ package enum NodeTopologyError: Error, Equatable, Sendable, CustomStringConverti
     /// None of the CPUs this process may use belongs to a NUMA node listed below `source`.
     case noAllowedCPUInAnyNode(source: String)
 
+    /// A NUMA node that was asked for has no CPU this process may use; `usable` are those that have.
+    case noSuchNode(number: Int, usable: [Int])
+
     package var description: String {
         switch self {
         case .malformedMemorySize(let text):
@@ -36,6 +39,9 @@ package enum NodeTopologyError: Error, Equatable, Sendable, CustomStringConverti
         case .noAllowedCPUInAnyNode(let source):
             "\(source): no NUMA node holds a CPU this process may use; "
                 + "the machine is treated as one node"
+        case .noSuchNode(let number, let usable):
+            "NUMA node \(number): no CPU of it is here for this process; nodes that have some: "
+                + NumberList.format(usable)
         }
     }
 }

@@ -7,6 +7,8 @@ package enum SessionEvent: Hashable, Sendable {
     /// `resources` are needed before any fit, in this order; `rowCreditBytes` is how many bytes of
     /// rows may be on the way at once.
     case welcomed(resources: [ResourceDemand], rowCreditBytes: UInt64)
+    /// Fits share what they read, so that more of them than threads may run at once.
+    case mayFitAtOnce(Int)
     /// The coordinator refused the worker; `retry` says whether a later try may succeed.
     case refused(String, retry: Bool)
     /// A resource is here completely and its digest is right.

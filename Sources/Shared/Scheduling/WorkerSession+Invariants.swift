@@ -4,13 +4,13 @@ extension WorkerSession {
     /// - Returns: One sentence for each violation; empty when all is well.
     package func checkInvariants() -> [String] {
         var violations = shelf.checkInvariants()
-        if running.count > threads {
-            violations.append("more fits run than there are threads")
+        if running.count > fitsAtOnce {
+            violations.append("more fits run than are allowed")
         }
         if running.count > 1 && running.values.contains(where: \.isSolo) {
             violations.append("a unit that must run alone runs beside another")
         }
-        if queuedRows.count >= 2 * threads {
+        if queuedRows.count >= 2 * fitsAtOnce {
             violations.append("too many rows wait for credit")
         }
         if !credit.isWithinLimit {
@@ -21,7 +21,7 @@ extension WorkerSession {
         }
         let canStart =
             phase == .working && shelf.isCommonComplete && running.isEmpty
-            && queuedRows.count < threads
+            && queuedRows.count < fitsAtOnce
         if canStart && waiting.contains(where: { shelf.isReady($0.unit.block.name) }) {
             violations.append("a unit is ready and nothing runs")
         }

@@ -4,8 +4,8 @@
 // as soon as a thread is free and its block is here; its row leaves as soon as there is credit.
 //
 // Why this way: every queue has a limit. Blocks that wait are bounded by the prefetch limit, rows
-// on the way by the coordinator's credit, and rows that wait for credit by the thread count,
-// because no fit begins while that many wait. A slow coordinator therefore slows its workers down
+// on the way by the coordinator's credit, and rows that wait for credit by the number of fits at
+// once, because no fit begins while that many wait. A slow coordinator therefore slows its workers down
 // instead of filling their memory.
 //
 // Limits: a session is one connection. When the link closes the session is over, what it held is
@@ -29,7 +29,8 @@ package struct WorkerSession: ~Copyable {
     /// Tries after which a resource that keeps arriving damaged is given up.
     package static let triesPerResource = 3
 
-    let threads: Int
+    /// Fits that may run at once.
+    var fitsAtOnce: Int
     /// Where the session is in its life.
     package internal(set) var phase = SessionPhase.greeting
     /// Rows handed to the link so far.
@@ -48,11 +49,11 @@ package struct WorkerSession: ~Copyable {
     /// Makes a session that waits for the coordinator's welcome.
     ///
     /// - Parameters:
-    ///   - threads: Fits at once; at least 1.
+    ///   - threads: Fits at once, at least 1, until ``SessionEvent/mayFitAtOnce(_:)`` says otherwise.
     ///   - prefetchBytes: The most bytes of resources on the way or waiting for a fit; one
     ///     resource may exceed it.
     package init(threads: Int, prefetchBytes: UInt64) {
-        self.threads = max(1, threads)
+        fitsAtOnce = max(1, threads)
         shelf = ResourceShelf(limit: prefetchBytes, triesPerResource: Self.triesPerResource)
     }
 
@@ -87,6 +88,8 @@ package struct WorkerSession: ~Copyable {
             welcomed(resources, rowCreditBytes)
         case .refused(let text, let retry):
             end(.refused(text, retry: retry), &actions)
+        case .mayFitAtOnce(let count):
+            fitsAtOnce = max(fitsAtOnce, count)
         case .resourceComplete(let name):
             noteIgnored(unless: shelf.complete(name))
         case .resourceDamaged(let name):
@@ -230,7 +233,7 @@ package struct WorkerSession: ~Copyable {
 
     private mutating func startFits(_ actions: inout [SessionAction]) {
         guard phase == .working, shelf.isCommonComplete else { return }
-        while running.count < threads, queuedRows.count < threads,
+        while running.count < fitsAtOnce, queuedRows.count < fitsAtOnce,
             let position = waiting.firstIndex(where: { shelf.isReady($0.unit.block.name) })
         {
             let held = waiting[position]

@@ -123,9 +123,7 @@ package struct MeasuredComparison {
 extension MeasuredGene {
     /// Σ D of a gene whose fitted mean is 1e-10 in every cell, as it is where nothing was fitted.
     ///
-    /// - Parameters:
-    ///   - cells: Cells of the group.
-    ///   - group: Its size factors.
+    /// - Parameter group: Size factors of the group.
     /// - Returns: The sum over all cells of the group.
     package func momentsWithoutFit(group: borrowing GroupOffsets) -> Double {
         let all = rest(from: 0, group)

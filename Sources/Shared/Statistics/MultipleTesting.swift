@@ -22,14 +22,45 @@ package enum MultipleTesting {
         case .bonferroni:
             for gene in tested { adjusted[gene] = min(pValues[gene] * tests, 1) }
         case .benjaminiHochberg:
-            // The stable order of ties cannot matter: equal values get the same adjusted value.
-            let ascending = tested.sorted { pValues[$0] < pValues[$1] }
-            var smallest = Double.infinity
-            for (offset, gene) in ascending.enumerated().reversed() {
-                smallest = min(smallest, pValues[gene] * tests / Double(offset + 1))
-                adjusted[gene] = min(max(smallest, 0), 1)
-            }
+            let stepped = StepUp(tested.map { pValues[$0] })
+            for (place, gene) in tested.enumerated() { adjusted[gene] = stepped.adjusted[place] }
         }
         return adjusted
+    }
+}
+
+/// The step-up adjustment of Benjamini and Hochberg.
+private struct StepUp {
+    let adjusted: [Double]
+
+    init(_ pValues: [Double]) {
+        let count = pValues.count
+        let keys = pValues.map(\.rankKey)
+        var sorted = keys
+        var bounds = keys
+        var smallest = [Double](repeating: 1, count: count)
+        sorted.withUnsafeMutableBufferPointer { sorted in
+            bounds.withUnsafeMutableBufferPointer { bounds in
+                KeySort.sort(sorted, scratch: bounds)
+            }
+        }
+        var least = Double.infinity
+        for place in sorted.indices.reversed() {
+            let scaled = Double(rankKey: sorted[place]) * Double(count) / Double(place + 1)
+            least = min(least, scaled)
+            smallest[place] = min(max(least, 0), 1)
+        }
+        keys.withUnsafeBufferPointer { keys in
+            sorted.withUnsafeBufferPointer { sorted in
+                bounds.withUnsafeMutableBufferPointer { bounds in
+                    guard let first = keys.baseAddress, let among = sorted.baseAddress,
+                        let found = bounds.baseAddress
+                    else { return }
+                    UInt64.lowerBounds(of: first, count, among: among, count, into: found)
+                }
+            }
+        }
+        // Equal p-values have equal adjusted ones: the least over all ranks from theirs on.
+        adjusted = bounds.prefix(count).map { smallest[Int($0)] }
     }
 }

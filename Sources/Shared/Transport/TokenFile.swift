@@ -17,7 +17,7 @@ package enum TokenFile {
         defer { close(descriptor) }
         try checkMode(descriptor, path: path)
         var text = [UInt8](repeating: 0, count: longestFile)
-        let length = read(descriptor, &text, text.count)
+        let length = Glibc.read(descriptor, &text, text.count)
         guard length >= 0 else {
             throw .tokenFile(path: path, operation: "read it", errno: errno)
         }
@@ -27,6 +27,68 @@ package enum TokenFile {
         }
         return token
     }
+
+    /// Reads a token from the first line of a stream, such as standard input, and leaves what follows.
+    ///
+    /// - Parameters:
+    ///   - descriptor: An open stream.
+    ///   - milliseconds: How long the line may take to come.
+    /// - Throws: ``TransportError`` when the stream ends or stays silent before a line is whole, or
+    ///   when the line is not hexadecimal or holds too few or too many bytes.
+    package static func read(
+        from descriptor: Int32,
+        waitingAtMost milliseconds: Int32 = 30_000
+    ) throws(TransportError) -> Token {
+        let name = "on descriptor \(descriptor)"
+        var text: [UInt8] = []
+        // One byte at a time: what comes after the line belongs to somebody else.
+        while text.count < longestFile, text.last != UInt8(ascii: "\n") {
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&waiting, 1, milliseconds)
+            if ready < 0, errno == EINTR { continue }
+            guard ready > 0 else {
+                throw .tokenFile(path: name, operation: "read it", errno: ETIMEDOUT)
+            }
+            var byte: UInt8 = 0
+            let count = Glibc.read(descriptor, &byte, 1)
+            if count < 0, errno == EINTR || errno == EAGAIN { continue }
+            guard count >= 0 else {
+                throw .tokenFile(path: name, operation: "read it", errno: errno)
+            }
+            if count == 0 { break }
+            text.append(byte)
+        }
+        let bytes = try decode(text[...], path: name)
+        guard let token = Token(bytes: bytes) else {
+            throw .tokenLength(path: name, bytes: bytes.count, allowed: Token.allowedByteCount)
+        }
+        return token
+    }
+
+    /// Reads the token of a file, which is made with a new one, mode 0600, when it is absent.
+    ///
+    /// - Returns: The token, and whether it is new.
+    /// - Throws: ``TransportError`` as `load` and `create` do.
+    package static func loadOrCreate(
+        path: String
+    ) throws(TransportError) -> (token: Token, isNew: Bool) {
+        if access(path, F_OK) == 0 { return (try load(path: path), false) }
+        // Written aside and linked, so that nobody ever finds half a token under the name.
+        let aside = "\(path).\(getpid()).new"
+        unlink(aside)
+        let token = try create(path: aside)
+        defer { unlink(aside) }
+        if link(aside, path) == 0 { return (token, true) }
+        guard errno == EEXIST else {
+            throw .tokenFile(path: path, operation: "create it", errno: errno)
+        }
+        return (try load(path: path), false)
+    }
+
+    /// The line that `read(from:)` takes: the token's hexadecimal digits and a newline.
+    ///
+    /// For a stream that only its reader sees, never for a log, an argument or a variable.
+    package static func line(of token: Token) -> [UInt8] { encode(token.bytes) }
 
     /// Makes a new token and writes it to a file that must not exist yet, with mode 0600.
     ///

@@ -43,8 +43,12 @@ final class ScratchDirectory {
 }
 
 /// Path of a fixture; a compressed one is unpacked into `directory` first.
-func fixture(_ name: String, in directory: ScratchDirectory? = nil) throws -> String {
-    let folder = try #require(Bundle.module.resourceURL).appending(path: "Fixtures/reading")
+func fixture(
+    _ name: String,
+    of group: String = "reading",
+    in directory: ScratchDirectory? = nil
+) throws -> String {
+    let folder = try #require(Bundle.module.resourceURL).appending(path: "Fixtures/\(group)")
     let plain = folder.appending(path: name).path
     if FileManager.default.fileExists(atPath: plain) { return plain }
     let packed = try Data(contentsOf: folder.appending(path: name + ".gz"))

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Names that are planned and refused until then")
 struct NotAvailableYetTests {
-    @Test("planned subcommands", arguments: ["shrink", "status", "prepare", "merge"])
+    @Test("planned subcommands", arguments: ["status", "prepare", "merge"])
     func subcommands(name: String) {
         let arguments = [name, "input.h5ad"]
         #expect(NotAvailableYet.refusal(of: arguments) == "'\(name)' is not available yet")
@@ -18,13 +18,13 @@ struct NotAvailableYetTests {
     @Test(
         "planned options, with their value apart, after =, or as a negated flag",
         arguments: [
-            (["--covariates", "batch"], "--covariates"),
-            (["--covariates=batch"], "--covariates"),
-            (["--n-jobs="], "--n-jobs"),
-            (["--tie-correct"], "--tie-correct"),
-            (["--no-tie-correct"], "--no-tie-correct"),
-            (["--no-use-control-cache=x"], "--no-use-control-cache"),
-            (["--min-mu", "0", "--chunk-size", "9", "--config", "f"], "--chunk-size"),
+            (["--config", "f"], "--config"),
+            (["--config=f"], "--config"),
+            (["--tls-ca="], "--tls-ca"),
+            (["--data-plane"], "--data-plane"),
+            (["--no-data-plane"], "--no-data-plane"),
+            (["--no-status-port=x"], "--no-status-port"),
+            (["--min-mu", "0", "--tls-key", "9", "--config", "f"], "--tls-key"),
         ]
     )
     func options(more: [String], named: String) throws {
@@ -40,7 +40,8 @@ struct NotAvailableYetTests {
         arguments: [
             ["screen.h5ad", "--method", "nb-glm", "--threads=4", "-o", "config"],
             ["--no-scale-size-factors"], ["--size-factors", "f"], ["--size-factor"],
-            ["--output=--config"], ["-config"], ["--configs"], ["--no-"], ["--"], ["--no-no-numa"],
+            ["--output=--config"], ["-config"], ["--configs"], ["--no-"], ["--"],
+            ["--no-no-covariates"], ["--hosts", "f", "--numa=off"],
         ]
     )
     func others(arguments: [String]) {
@@ -49,7 +50,22 @@ struct NotAvailableYetTests {
 
     @Test("after -- everything is a value")
     func terminator() {
-        #expect(NotAvailableYet.refusal(of: ["run", "--", "--covariates"]) == nil)
-        #expect(NotAvailableYet.refusal(of: ["run", "--covariates", "--"]) != nil)
+        #expect(NotAvailableYet.refusal(of: ["run", "--", "--config"]) == nil)
+        #expect(NotAvailableYet.refusal(of: ["run", "--config", "--"]) != nil)
+    }
+
+    @Test(
+        "options that the package ignores or that steer its memory are refused with what to do",
+        arguments: [
+            ("--dispersion", "always estimated"), ("--share-dispersion", "--dispersion-scope global"),
+            ("--cook-filter", "Cook's distance"), ("--n-jobs", "--threads"),
+            ("--chunk-size", "--memory-limit"), ("--batch-size", "--memory-limit"),
+            ("--irls-batch-size", "--memory-limit"), ("--max-dense-fraction", "--memory-limit"),
+            ("--cell-chunk-size", "4096"), ("--checkpoint-interval", "saved within seconds"),
+        ]
+    )
+    func optionsOfTheReference(name: String, remedy: String) throws {
+        let refusal = try #require(NotAvailableYet.refusal(of: ["screen.h5ad", name, "3"]))
+        #expect(refusal.hasPrefix("\(name): ") && refusal.contains(remedy))
     }
 }

@@ -15,8 +15,9 @@ struct ServedResourcesTests {
     init() throws {
         blocks = try Self.spilledBlocks()
         resources = ServedResources(
-            controlCache: cache,
-            sizeFactors: [],
+            common: [
+                (ServedResources.controlCache, cache), (ServedResources.sizeFactors, []),
+            ],
             blocks: blocks,
             groupOfPerturbation: [2, 1]
         )

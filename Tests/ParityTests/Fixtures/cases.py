@@ -14,7 +14,7 @@ class Case:
     input: str = "screen.h5ad"
 
     def command_line_options(self):
-        """Method and options under the names of the command line; arrays become the path of a dataset."""
+        """Method and options as the command line names them; an array is the path of a dataset."""
         given = {
             name.replace("_", "-"): f"inputs/{name}" if isinstance(value, np.ndarray) else value
             for name, value in self.options.items()

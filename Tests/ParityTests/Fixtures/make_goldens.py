@@ -262,7 +262,8 @@ def make_log1p():
 
 def make_chunks():
     """t-test and Wilcoxon where groups span chunks of rows."""
-    make_methods("chunks", {"screen.h5ad": method_screens.chunk_screen()}, method_cases.chunk_cases())
+    files = {"screen.h5ad": method_screens.chunk_screen()}
+    make_methods("chunks", files, method_cases.chunk_cases())
 
 
 def make_counts():

@@ -90,7 +90,8 @@ def rank_and_t_cases(screen, chosen_labels=("A,B", "TP53", "KLF1")):
     }
     listed = []
     for method, options in (("t-test", t_test), ("wilcoxon", wilcoxon)):
-        listed += [MethodCase(f"{method}/{name}", method, chosen) for name, chosen in options.items()]
+        for name, chosen in options.items():
+            listed.append(MethodCase(f"{method}/{name}", method, chosen))
         listed.append(MethodCase(f"{method}/double", method, {}, "screen_float64.h5ad"))
         listed.append(MethodCase(f"{method}/untidy", method, {}, "untidy.h5ad", "screen.h5ad"))
     return listed

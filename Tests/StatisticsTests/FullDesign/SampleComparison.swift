@@ -132,7 +132,7 @@ struct SampleComparison {
     }
 }
 
-/// The formulas of docs/numbers.md, E13 to E15 evaluated cell by cell with dense matrices.
+/// The formulas of docs/numbers.md, E14 to E16 evaluated cell by cell with dense matrices.
 struct DirectDesign {
     let sample: SampleComparison
     let minimum: Double

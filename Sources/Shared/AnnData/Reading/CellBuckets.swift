@@ -1,5 +1,7 @@
-/// One entry of a bucket takes three numbers: the cell within the bucket, the gene, the count.
-private let numbersPerEntry = 3
+extension MatrixElement {
+    /// Numbers that one entry of a bucket takes: the cell within the bucket, the gene, the value.
+    static var bucketWords: Int { 2 + wordCount }
+}
 
 /// Entries of a matrix stored by gene, sorted into ranges of consecutive cells.
 ///
@@ -42,12 +44,14 @@ final class CellBuckets {
         var extents: [(offset: Int, entries: Int)] = []
         var numbers: [UInt32] = []
 
-        var entryCount: Int {
-            extents.reduce(numbers.count / numbersPerEntry) { $0 + $1.entries }
+        func entryCount(_ wordsPerEntry: Int) -> Int {
+            extents.reduce(numbers.count / wordsPerEntry) { $0 + $1.entries }
         }
     }
 
     let division: Division
+    /// Numbers of one entry.
+    let wordsPerEntry: Int
     private(set) var buckets: [Bucket]
     private(set) var scratch: ScratchFile?
     private let limitBytes: Int
@@ -55,8 +59,9 @@ final class CellBuckets {
     private var heldBytes = 0
     private var scratchBytes = 0
 
-    init(_ division: Division, limitBytes: Int, directory: String) {
+    init(_ division: Division, wordsPerEntry: Int, limitBytes: Int, directory: String) {
         self.division = division
+        self.wordsPerEntry = wordsPerEntry
         self.limitBytes = limitBytes
         self.directory = directory
         buckets = Array(repeating: Bucket(), count: division.count)
@@ -66,12 +71,12 @@ final class CellBuckets {
     func add(_ part: Part) throws(AnnDataError) {
         let numbers = part.numbers.bytes.bindMemory(to: UInt32.self)
         for bucket in buckets.indices {
-            let begin = part.starts[bucket] * numbersPerEntry
-            let end = part.starts[bucket + 1] * numbersPerEntry
+            let begin = part.starts[bucket] * wordsPerEntry
+            let end = part.starts[bucket + 1] * wordsPerEntry
             guard end > begin else { continue }
             buckets[bucket].numbers.append(contentsOf: numbers[begin..<end])
         }
-        heldBytes += (part.starts.last ?? 0) * numbersPerEntry * 4
+        heldBytes += (part.starts.last ?? 0) * wordsPerEntry * 4
         if heldBytes > limitBytes { try spill() }
     }
 
@@ -92,7 +97,7 @@ final class CellBuckets {
                 }
             }
             let written = try outcome.get()
-            let entries = written / (numbersPerEntry * 4)
+            let entries = written / (wordsPerEntry * 4)
             buckets[bucket].extents.append((scratchBytes, entries))
             buckets[bucket].numbers = []
             scratchBytes += written
@@ -103,15 +108,16 @@ final class CellBuckets {
     /// All entries of a bucket in one array.
     static func numbers(
         _ bucket: Bucket,
+        _ wordsPerEntry: Int,
         _ scratch: ScratchFile?
     ) throws(AnnDataError) -> [UInt32] {
         guard let scratch, !bucket.extents.isEmpty else { return bucket.numbers }
-        let total = bucket.entryCount * numbersPerEntry
+        let total = bucket.entryCount(wordsPerEntry) * wordsPerEntry
         let buffer = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: max(1, total))
         defer { buffer.deallocate() }
         var done = 0
         for extent in bucket.extents {
-            let count = extent.entries * numbersPerEntry
+            let count = extent.entries * wordsPerEntry
             let part = UnsafeMutableBufferPointer(rebasing: buffer[done..<(done + count)])
             try scratch.read(UnsafeMutableRawBufferPointer(part), at: extent.offset)
             done += count
@@ -122,6 +128,9 @@ final class CellBuckets {
 
 extension DecodedPiece {
     /// Sorts decoded genes' entries by bucket and leaves zeros out.
+    @specialized(where Element == UInt32)
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     func partition(
         _ piece: SparsePiece,
         _ division: CellBuckets.Division,
@@ -129,43 +138,53 @@ extension DecodedPiece {
     ) -> CellBuckets.Part {
         let entries = starts[piece.rows.count]
         var sizes = [Int](repeating: 0, count: division.count + 1)
-        for entry in 0..<entries where counts[entry] != 0 {
+        for entry in 0..<entries where values[entry] != 0 {
             sizes[Int(inner[entry]) >> division.shift + 1] += 1
         }
         for bucket in 0..<division.count { sizes[bucket + 1] += sizes[bucket] }
         let kept = sizes[division.count]
-        let buffer = pool.take(max(1, kept * numbersPerEntry * 4))
-        let numbers = buffer.bytes.bindMemory(to: UInt32.self)
+        let buffer = pool.take(max(1, kept * Element.bucketWords * 4))
+        let parts = CellBuckets.Part(numbers: buffer, starts: sizes, zerosDropped: entries - kept)
+        guard let target = buffer.bytes.bindMemory(to: UInt32.self).baseAddress else {
+            return parts
+        }
         var next = sizes
         let local = UInt32(truncatingIfNeeded: 1 << division.shift - 1)
         for row in 0..<piece.rows.count {
             let gene = UInt32(truncatingIfNeeded: piece.rows.lowerBound + row)
-            for entry in starts[row]..<starts[row + 1] where counts[entry] != 0 {
+            for entry in starts[row]..<starts[row + 1] where values[entry] != 0 {
                 let bucket = Int(inner[entry]) >> division.shift
-                let place = next[bucket] * numbersPerEntry
+                let place = target + next[bucket] * Element.bucketWords
                 next[bucket] += 1
-                numbers[place] = inner[entry] & local
-                numbers[place + 1] = gene
-                numbers[place + 2] = counts[entry]
+                place[0] = inner[entry] & local
+                place[1] = gene
+                values[entry].write(to: place + 2)
             }
         }
-        return CellBuckets.Part(numbers: buffer, starts: sizes, zerosDropped: entries - kept)
+        return parts
     }
 
     /// Puts a bucket's entries in order of cells, keeping the genes' order within a cell.
+    @specialized(where Element == UInt32)
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     func gather(_ numbers: [UInt32], cells: Int) {
-        let entries = numbers.count / numbersPerEntry
+        let entries = numbers.count / Element.bucketWords
         reserve(rows: cells, entries: entries)
         for cell in 0...cells { starts[cell] = 0 }
-        for entry in 0..<entries { starts[Int(numbers[entry * numbersPerEntry]) + 1] += 1 }
-        for cell in 0..<cells { starts[cell + 1] += starts[cell] }
-        // Moves each cell's start to its end while filling, then moves all back by one cell.
-        for entry in 0..<entries {
-            let cell = Int(numbers[entry * numbersPerEntry])
-            let place = starts[cell]
-            starts[cell] = place + 1
-            inner[place] = numbers[entry * numbersPerEntry + 1]
-            counts[place] = numbers[entry * numbersPerEntry + 2]
+        numbers.withUnsafeBufferPointer { numbers in
+            guard let base = numbers.baseAddress else { return }
+            for entry in 0..<entries { starts[Int(base[entry * Element.bucketWords]) + 1] += 1 }
+            for cell in 0..<cells { starts[cell + 1] += starts[cell] }
+            // Moves each cell's start to its end while filling; all are moved back below.
+            for entry in 0..<entries {
+                let source = base + entry * Element.bucketWords
+                let cell = Int(source[0])
+                let place = starts[cell]
+                starts[cell] = place + 1
+                inner[place] = source[1]
+                values[place] = Element(words: source + 2)
+            }
         }
         for cell in stride(from: cells, to: 0, by: -1) { starts[cell] = starts[cell - 1] }
         starts[0] = 0

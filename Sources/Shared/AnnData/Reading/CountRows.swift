@@ -18,6 +18,36 @@ package struct CountRows: ~Copyable {
     package var nonzeroCount: Int { genes.count }
 }
 
+/// The values of consecutive cells, as they are handed to the caller of a reading pass.
+///
+/// The memory belongs to the pass and is used again afterwards: copy what is to be kept.
+package struct ValueRows<Value: BitwiseCopyable & Sendable>: ~Copyable {
+    /// File row of the first cell.
+    package let firstCell: Int
+    /// Where each cell's entries begin in ``genes`` and ``values``, and where the last one's end.
+    package let rowStarts: UnsafeBufferPointer<Int>
+    /// Genes of the entries, strictly ascending within a cell.
+    package let genes: UnsafeBufferPointer<UInt32>
+    /// Values of the entries, never zero.
+    package let values: UnsafeBufferPointer<Value>
+
+    /// Number of cells.
+    package var cellCount: Int { rowStarts.count - 1 }
+
+    /// Number of entries.
+    package var nonzeroCount: Int { genes.count }
+}
+
+extension CountRows {
+    /// The same cells under the names of counts.
+    init(_ rows: borrowing ValueRows<UInt32>) {
+        firstCell = rows.firstCell
+        rowStarts = rows.rowStarts
+        genes = rows.genes
+        counts = rows.values
+    }
+}
+
 /// What a reading pass may use.
 package struct StreamResources: Equatable, Sendable {
     /// Threads that decode and transform, at least 1.
@@ -39,7 +69,7 @@ package struct StreamResources: Equatable, Sendable {
 package struct StreamReport: Equatable, Sendable {
     /// Cells delivered.
     package var cells = 0
-    /// Entries delivered, all at least 1.
+    /// Entries delivered, none of them zero.
     package var nonzeros = 0
     /// Stored entries with the value 0, which were left out.
     package var explicitZerosDropped = 0
@@ -47,6 +77,8 @@ package struct StreamReport: Equatable, Sendable {
     package var duplicatesSummed = 0
     /// Cells whose genes were not in ascending order and were sorted; 0 when stored by gene.
     package var unsortedRows = 0
+    /// Entries delivered that are below zero; always 0 for counts.
+    package var negativeValues = 0
     /// Whether 32-bit row pointers had overflowed and were mended.
     package var pointersUnwrapped = false
 
@@ -58,5 +90,6 @@ package struct StreamReport: Equatable, Sendable {
         explicitZerosDropped += other.explicitZerosDropped
         duplicatesSummed += other.duplicatesSummed
         unsortedRows += other.unsortedRows
+        negativeValues += other.negativeValues
     }
 }

@@ -1,7 +1,7 @@
 internal import HDF5
 
 /// The pass over a matrix that stores every value, cell after cell.
-struct DenseStream {
+struct DenseStream<Element: MatrixElement> {
     private let matrix: Matrix
     private let resources: StreamResources
     private let reader: DenseReader
@@ -14,7 +14,7 @@ struct DenseStream {
     ) throws(AnnDataError) {
         self.matrix = matrix
         self.resources = resources
-        plan = StreamPlan(resources, bytesPerEntry: 32)
+        plan = StreamPlan(resources, bytesPerEntry: 32 + Element.extraBytes)
         reader = try DenseReader(
             matrix,
             dataset,
@@ -25,13 +25,13 @@ struct DenseStream {
     }
 
     func run<Encoded: Sendable>(
-        _ transform: @escaping @Sendable (borrowing CountRows) throws -> Encoded,
+        _ transform: @escaping @Sendable (borrowing ValueRows<Element>) throws -> Encoded,
         _ consume: (Encoded) throws -> Void
     ) throws -> StreamReport {
         var total = StreamReport()
         let reader = reader
         let matrix = matrix
-        let rowBytes = matrix.geneCount * (2 * reader.number.byteCount + 8)
+        let rowBytes = matrix.geneCount * (2 * reader.number.byteCount + 8 + Element.extraBytes)
         let affordable = resources.memoryBytes / max(1, reader.rowsPerPiece * rowBytes)
         let pipeline = OrderedPipeline<DensePiece, Delivery<Encoded>>(
             pieceCount: reader.pieceCount,
@@ -39,7 +39,7 @@ struct DenseStream {
             inFlight: min(plan.inFlight, max(2, affordable)),
             read: { try reader.read($0) },
             makeWorker: {
-                let decoded = DecodedPiece()
+                let decoded = DecodedPiece<Element>()
                 return { piece in
                     try decoded.decode(piece, reader)
                     return try decoded.deliver(
@@ -61,12 +61,15 @@ struct DenseStream {
 
 extension DecodedPiece {
     /// Converts a band of a dense matrix, keeping what is not zero.
+    @specialized(where Element == UInt32)
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     func decode(_ piece: DensePiece, _ reader: DenseReader) throws(AnnDataError) {
         // One row more than the entries can need is where a row is converted before it is packed.
         let genes = reader.geneCount
         reserve(rows: piece.rows.count, entries: (piece.rows.count + 1) * genes)
-        guard let inner = inner.baseAddress, let counts = counts.baseAddress else { return }
-        let row = counts + piece.rows.count * genes
+        guard let inner = inner.baseAddress, let values = values.baseAddress else { return }
+        let row = values + piece.rows.count * genes
         var written = 0
         var nextBlock = 0
         starts[0] = 0
@@ -83,28 +86,23 @@ extension DecodedPiece {
             for (block, base) in open {
                 let size = reader.number.byteCount
                 let source = base + (cell - block.row) * block.width * size
-                let good = CountConversion.convert(
+                let good = Element.convert(
                     source,
                     reader.number,
                     block.genes,
                     row + block.gene
                 )
                 guard good == block.genes else {
-                    let (value, problem) = CountConversion.problem(
-                        source + good * size,
-                        reader.number
-                    )
-                    throw .notACount(
+                    let place = MatrixPlace(
                         path: reader.path,
                         element: reader.element,
                         cell: cell,
-                        gene: block.gene + good,
-                        value: value,
-                        problem: problem
+                        gene: block.gene + good
                     )
+                    throw Element.refusal(place, source + good * size, reader.number)
                 }
             }
-            written = pack(row, genes, inner, counts, written)
+            written = pack(row, genes, inner, values, written)
             starts[offset + 1] = written
         }
     }
@@ -123,31 +121,31 @@ extension DecodedPiece {
     }
 
     private func pack(
-        _ row: UnsafeMutablePointer<UInt32>,
+        _ row: UnsafeMutablePointer<Element>,
         _ geneCount: Int,
         _ genes: UnsafeMutablePointer<UInt32>,
-        _ counts: UnsafeMutablePointer<UInt32>,
+        _ values: UnsafeMutablePointer<Element>,
         _ start: Int
     ) -> Int {
-        let raw = UnsafeRawPointer(row)
-        let zero = SIMD8<UInt32>(repeating: 0)
         var written = start
         var gene = 0
         while gene < geneCount {
             let end = min(geneCount, gene + 8)
             if end - gene == 8 {
-                let block = raw.loadUnaligned(fromByteOffset: gene * 4, as: SIMD8<UInt32>.self)
-                if all(block .== zero) {
+                // Without branches, so that the eight are compared at once.
+                var nonzeros: UInt32 = 0
+                for place in gene..<end { nonzeros |= row[place] == 0 ? 0 : 1 }
+                if nonzeros == 0 {
                     gene = end
                     continue
                 }
             }
             while gene < end {
-                let count = row[gene]
+                let value = row[gene]
                 // Never reaches the row being packed: at most one entry per value before it.
                 genes[written] = UInt32(truncatingIfNeeded: gene)
-                counts[written] = count
-                written &+= count == 0 ? 0 : 1
+                values[written] = value
+                written &+= value == 0 ? 0 : 1
                 gene += 1
             }
         }

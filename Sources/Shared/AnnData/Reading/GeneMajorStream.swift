@@ -1,8 +1,8 @@
 /// The pass over a matrix that is stored gene after gene.
 ///
 /// Reads it once from beginning to end and sorts the entries into buckets of cells; then delivers
-/// bucket after bucket. Cost: one write and one read of 12 bytes per entry when it does not fit.
-struct GeneMajorStream {
+/// bucket after bucket. Cost: one write and one read of 12 or 16 bytes per entry when it does not fit.
+struct GeneMajorStream<Element: MatrixElement> {
     private let matrix: Matrix
     private let resources: StreamResources
     private let plan: StreamPlan
@@ -15,7 +15,7 @@ struct GeneMajorStream {
         // The other half of the memory holds buckets.
         var half = resources
         half.memoryBytes = resources.memoryBytes / 2
-        plan = StreamPlan(half, bytesPerEntry: 56)
+        plan = StreamPlan(half, bytesPerEntry: 56 + Element.extraBytes)
         reader = try SparseReader(matrix, entriesPerPiece: plan.entriesPerPiece)
         division = CellBuckets.Division(
             cellCount: matrix.cellCount,
@@ -25,7 +25,7 @@ struct GeneMajorStream {
     }
 
     func run<Encoded: Sendable>(
-        _ transform: @escaping @Sendable (borrowing CountRows) throws -> Encoded,
+        _ transform: @escaping @Sendable (borrowing ValueRows<Element>) throws -> Encoded,
         _ consume: (Encoded) throws -> Void
     ) throws -> StreamReport {
         var total = StreamReport()
@@ -33,6 +33,7 @@ struct GeneMajorStream {
         // An array that grows takes up to twice what it holds.
         let buckets = CellBuckets(
             division,
+            wordsPerEntry: Element.bucketWords,
             limitBytes: resources.memoryBytes / 4,
             directory: resources.scratchDirectory
         )
@@ -47,14 +48,14 @@ struct GeneMajorStream {
     private func fill(_ buckets: CellBuckets, _ total: inout StreamReport) throws {
         let reader = reader
         let division = division
-        let pool = BufferPool(standardByteCount: plan.entriesPerPiece * 12)
+        let pool = BufferPool(standardByteCount: plan.entriesPerPiece * 4 * Element.bucketWords)
         let pipeline = OrderedPipeline<SparsePiece, CellBuckets.Part>(
             pieceCount: reader.pieces.count,
             threads: resources.threads,
             inFlight: plan.inFlight,
             read: { try reader.read($0) },
             makeWorker: {
-                let decoded = DecodedPiece()
+                let decoded = DecodedPiece<Element>()
                 return { piece in
                     try decoded.decode(piece, reader.layout)
                     return decoded.partition(piece, division, pool)
@@ -69,23 +70,24 @@ struct GeneMajorStream {
 
     private func deliver<Encoded: Sendable>(
         _ filled: CellBuckets,
-        _ transform: @escaping @Sendable (borrowing CountRows) throws -> Encoded,
+        _ transform: @escaping @Sendable (borrowing ValueRows<Element>) throws -> Encoded,
         _ consume: (Delivery<Encoded>) throws -> Void
     ) throws {
         let buckets = filled.buckets
         let scratch = filled.scratch
+        let wordsPerEntry = filled.wordsPerEntry
         let division = division
         let matrix = matrix
         let element = reader.layout.dataElement
-        let largest = buckets.reduce(1) { max($0, $1.entryCount) }
-        let affordable = resources.memoryBytes / (2 * 40 * largest)
+        let largest = buckets.reduce(1) { max($0, $1.entryCount(filled.wordsPerEntry)) }
+        let affordable = resources.memoryBytes / (2 * (40 + 2 * Element.extraBytes) * largest)
         let pipeline = OrderedPipeline<(Int, [UInt32]), Delivery<Encoded>>(
             pieceCount: buckets.count,
             threads: resources.threads,
             inFlight: min(plan.inFlight, max(2, affordable)),
-            read: { ($0, try CellBuckets.numbers(buckets[$0], scratch)) },
+            read: { ($0, try CellBuckets.numbers(buckets[$0], wordsPerEntry, scratch)) },
             makeWorker: {
-                let decoded = DecodedPiece()
+                let decoded = DecodedPiece<Element>()
                 return { piece in
                     let (bucket, numbers) = piece
                     let cells = division.cells(bucket)

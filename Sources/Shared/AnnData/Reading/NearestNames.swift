@@ -1,14 +1,14 @@
 /// Finds names that a mistyped one may have meant.
-enum NearestNames {
+package enum NearestNames {
     /// At most three of `names` that differ little from `name`, nearest first.
     ///
     /// Differences in case alone count as none; otherwise up to a third of the characters may
-    /// differ. Only the first 20,000 names are looked at.
-    static func of(_ name: String, in names: [String]) -> [String] {
+    /// differ. Only the first 100,000 names are looked at.
+    package static func of(_ name: String, in names: [String]) -> [String] {
         let wanted = Array(name.lowercased())
         let limit = max(1, wanted.count / 3)
         var found: [(distance: Int, name: String)] = []
-        for candidate in names.prefix(20_000) {
+        for candidate in names.prefix(100_000) {
             let other = Array(candidate.lowercased())
             if abs(other.count - wanted.count) > limit {
                 let contains = candidate.lowercased().contains(name.lowercased())

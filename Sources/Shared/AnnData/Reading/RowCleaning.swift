@@ -1,33 +1,40 @@
 /// Brings the entries of cells into the form that is promised: ascending, distinct, not zero.
-struct RowCleaning {
+struct RowCleaning<Element: MatrixElement> {
     private(set) var zerosDropped = 0
     private(set) var duplicatesSummed = 0
     private(set) var unsortedRows = 0
+    /// Why the last cleaning ended early; nil when it did not.
+    private(set) var overflow: Overflow?
     private var sorting: [UInt64] = []
+    private var sorted: [Element] = []
 
-    /// A sum of duplicates that no count can hold.
-    struct Overflow: Error, Equatable {
+    /// A sum of duplicates that is no element.
+    struct Overflow {
         let row: Int
         let gene: UInt32
-        let sum: UInt64
+        let sum: Element.Sum
     }
 
     /// Cleans the rows delimited by `starts` in place.
     ///
     /// - Parameters:
-    ///   - starts: Row borders in `genes` and `counts`; changed to the borders after cleaning.
+    ///   - starts: Row borders in `genes` and `values`; changed to the borders after cleaning.
     ///   - genes: Gene of each entry.
-    ///   - counts: Count of each entry.
-    /// - Returns: Entries left.
-    /// - Throws: ``Overflow`` when duplicates sum to more than 4,294,967,295.
+    ///   - values: Count or value of each entry.
+    /// - Returns: Entries left; ``overflow`` says whether duplicates sum to what is no count or no
+    ///   finite value.
+    // The compiler (6.3) crashes on a specialised function that throws a generic type.
+    @specialized(where Element == UInt32)
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     mutating func clean(
         _ starts: UnsafeMutableBufferPointer<Int>,
         _ genes: UnsafeMutablePointer<UInt32>,
-        _ counts: UnsafeMutablePointer<UInt32>
-    ) throws(Overflow) -> Int {
+        _ values: UnsafeMutablePointer<Element>
+    ) -> Int {
         let rowCount = starts.count - 1
         let total = starts[rowCount]
-        let hasZeros = RowCleaning.containsZero(counts, total)
+        let hasZeros = RowCleaning.containsZero(values, total)
         var firstBad = 0
         if !hasZeros {
             while firstBad < rowCount,
@@ -41,13 +48,14 @@ struct RowCleaning {
         var begin = starts[firstBad]
         for row in firstBad..<rowCount {
             let end = starts[row + 1]
-            let kept = RowCleaning.moveNonzero(genes, counts, begin..<end, to: write)
+            let kept = RowCleaning.moveNonzero(genes, values, begin..<end, to: write)
             zerosDropped += (end - begin) - (kept - write)
             starts[row] = write
             if RowCleaning.isAscending(genes, write, kept) {
                 write = kept
             } else {
-                write = try sortAndSum(genes, counts, write..<kept, row)
+                write = sortAndSum(genes, values, write..<kept, row)
+                if overflow != nil { return write }
             }
             begin = end
         }
@@ -55,18 +63,18 @@ struct RowCleaning {
         return write
     }
 
-    private static func containsZero(_ counts: UnsafeMutablePointer<UInt32>, _ total: Int) -> Bool {
-        let raw = UnsafeRawPointer(counts)
-        // Comparing with a vector, not with the scalar 0, is what becomes one instruction.
-        let zero = SIMD8<UInt32>(repeating: 0)
+    private static func containsZero(_ values: UnsafeMutablePointer<Element>, _ total: Int) -> Bool
+    {
         var index = 0
         while index + 8 <= total {
-            let block = raw.loadUnaligned(fromByteOffset: index * 4, as: SIMD8<UInt32>.self)
-            if any(block .== zero) { return true }
+            // Without branches, so that the eight are compared at once.
+            var zeros: UInt32 = 0
+            for place in index..<(index + 8) { zeros |= values[place] == 0 ? 1 : 0 }
+            if zeros != 0 { return true }
             index += 8
         }
         while index < total {
-            if counts[index] == 0 { return true }
+            if values[index] == 0 { return true }
             index += 1
         }
         return false
@@ -94,31 +102,35 @@ struct RowCleaning {
 
     private static func moveNonzero(
         _ genes: UnsafeMutablePointer<UInt32>,
-        _ counts: UnsafeMutablePointer<UInt32>,
+        _ values: UnsafeMutablePointer<Element>,
         _ range: Range<Int>,
         to start: Int
     ) -> Int {
         var write = start
         for index in range {
-            let count = counts[index]
+            let value = values[index]
             genes[write] = genes[index]
-            counts[write] = count
-            write &+= count == 0 ? 0 : 1
+            values[write] = value
+            write &+= value == 0 ? 0 : 1
         }
         return write
     }
 
     private mutating func sortAndSum(
         _ genes: UnsafeMutablePointer<UInt32>,
-        _ counts: UnsafeMutablePointer<UInt32>,
+        _ values: UnsafeMutablePointer<Element>,
         _ range: Range<Int>,
         _ row: Int
-    ) throws(Overflow) -> Int {
+    ) -> Int {
         sorting.removeAll(keepingCapacity: true)
+        sorted.removeAll(keepingCapacity: true)
         var isSorted = true
         for index in range {
             if index > range.lowerBound, genes[index] < genes[index - 1] { isSorted = false }
-            sorting.append(UInt64(genes[index]) << 32 | UInt64(counts[index]))
+            // The position keeps entries of one gene in stored order, which decides their sum.
+            let position = UInt32(truncatingIfNeeded: index - range.lowerBound)
+            sorting.append(UInt64(genes[index]) << 32 | UInt64(position))
+            sorted.append(values[index])
         }
         if !isSorted {
             unsortedRows += 1
@@ -128,16 +140,21 @@ struct RowCleaning {
         var index = 0
         while index < sorting.count {
             let gene = UInt32(truncatingIfNeeded: sorting[index] >> 32)
-            var sum = sorting[index] & 0xFFFF_FFFF
+            var sum = sorted[Int(sorting[index] & 0xFFFF_FFFF)].sum
             index += 1
             while index < sorting.count, sorting[index] >> 32 == UInt64(gene) {
-                sum += sorting[index] & 0xFFFF_FFFF
+                sum += sorted[Int(sorting[index] & 0xFFFF_FFFF)].sum
                 duplicatesSummed += 1
                 index += 1
             }
-            guard sum <= 4_294_967_295 else { throw Overflow(row: row, gene: gene, sum: sum) }
+            guard let value = Element(sum: sum) else {
+                overflow = Overflow(row: row, gene: gene, sum: sum)
+                return write
+            }
+            // Values of both signs may cancel.
+            guard value != 0 else { continue }
             genes[write] = gene
-            counts[write] = UInt32(sum)
+            values[write] = value
             write += 1
         }
         return write

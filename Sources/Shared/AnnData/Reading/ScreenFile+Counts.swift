@@ -21,17 +21,35 @@ extension ScreenFile {
         transform: @escaping @Sendable (borrowing CountRows) throws -> Encoded,
         consume: (Encoded) throws -> Void
     ) throws -> StreamReport {
+        try stream(choice, of: UInt32.self, resources) { rows in
+            try transform(CountRows(rows))
+        } consume: { encoded in
+            try consume(encoded)
+        }
+    }
+
+    /// The pass over a matrix whose numbers are delivered as `Element`.
+    func stream<Element: MatrixElement, Encoded: Sendable>(
+        _ choice: MatrixChoice,
+        of _: Element.Type,
+        _ resources: StreamResources,
+        transform: @escaping @Sendable (borrowing ValueRows<Element>) throws -> Encoded,
+        consume: (Encoded) throws -> Void
+    ) throws -> StreamReport {
         try stamp.check(path: path)
         do {
             let matrix = try matrix(choice)
             let report: StreamReport
             switch matrix.storage {
             case .sparse(_, _, _, true):
-                report = try CellMajorStream(matrix, resources).run(transform, consume)
+                report = try CellMajorStream<Element>(matrix, resources).run(transform, consume)
             case .sparse(_, _, _, false):
-                report = try GeneMajorStream(matrix, resources).run(transform, consume)
+                report = try GeneMajorStream<Element>(matrix, resources).run(transform, consume)
             case .dense(let dataset):
-                report = try DenseStream(matrix, dataset, resources).run(transform, consume)
+                report = try DenseStream<Element>(matrix, dataset, resources).run(
+                    transform,
+                    consume
+                )
             }
             try stamp.check(path: path)
             return report
@@ -66,20 +84,20 @@ struct StreamPlan {
 }
 
 /// The pass over a matrix that is stored cell after cell.
-struct CellMajorStream {
+struct CellMajorStream<Element: MatrixElement> {
     private let reader: SparseReader
     private let resources: StreamResources
     private let plan: StreamPlan
 
     init(_ matrix: Matrix, _ resources: StreamResources) throws(AnnDataError) {
         // Stored and decoded entry of at most 16 bytes each, its 8 bytes as count, its encoding.
-        plan = StreamPlan(resources, bytesPerEntry: 48)
+        plan = StreamPlan(resources, bytesPerEntry: 48 + Element.extraBytes)
         self.resources = resources
         reader = try SparseReader(matrix, entriesPerPiece: plan.entriesPerPiece)
     }
 
     func run<Encoded: Sendable>(
-        _ transform: @escaping @Sendable (borrowing CountRows) throws -> Encoded,
+        _ transform: @escaping @Sendable (borrowing ValueRows<Element>) throws -> Encoded,
         _ consume: (Encoded) throws -> Void
     ) throws -> StreamReport {
         var total = StreamReport()
@@ -91,10 +109,15 @@ struct CellMajorStream {
             inFlight: plan.inFlight,
             read: { try reader.read($0) },
             makeWorker: {
-                let decoded = DecodedPiece()
+                let decoded = DecodedPiece<Element>()
                 return { piece in
                     try decoded.decode(piece, reader.layout)
-                    return try decoded.deliver(piece.rows, reader.layout, transform)
+                    return try decoded.deliver(
+                        piece.rows,
+                        path: reader.layout.path,
+                        element: reader.layout.dataElement,
+                        transform
+                    )
                 }
             }
         )
@@ -106,54 +129,7 @@ struct CellMajorStream {
     }
 }
 
-extension DecodedPiece {
-    /// Cleans decoded cells and hands them to `transform`.
-    fileprivate func deliver<Encoded: Sendable>(
-        _ cells: Range<Int>,
-        _ layout: SparseLayout,
-        _ transform: (borrowing CountRows) throws -> Encoded
-    ) throws -> Delivery<Encoded> {
-        try deliver(cells, path: layout.path, element: layout.dataElement, transform)
-    }
-
-    /// Cleans decoded cells and hands them to `transform`.
-    ///
-    /// `path` and `element` name the matrix in an error.
-    func deliver<Encoded: Sendable>(
-        _ cells: Range<Int>,
-        path: String,
-        element: String,
-        _ transform: (borrowing CountRows) throws -> Encoded
-    ) throws -> Delivery<Encoded> {
-        let rowStarts = rowStarts(cells.count)
-        var cleaning = RowCleaning()
-        var nonzeros = 0
-        if let genes = inner.baseAddress, let counts = counts.baseAddress {
-            do throws(RowCleaning.Overflow) {
-                nonzeros = try cleaning.clean(rowStarts, genes, counts)
-            } catch {
-                throw AnnDataError.notACount(
-                    path: path,
-                    element: element,
-                    cell: cells.lowerBound + error.row,
-                    gene: Int(error.gene),
-                    value: "duplicates that sum to \(error.sum)",
-                    problem: .tooLarge
-                )
-            }
-        }
-        var report = StreamReport()
-        report.cells = cells.count
-        report.nonzeros = nonzeros
-        report.explicitZerosDropped = cleaning.zerosDropped
-        report.duplicatesSummed = cleaning.duplicatesSummed
-        report.unsortedRows = cleaning.unsortedRows
-        let rows = CountRows(
-            firstCell: cells.lowerBound,
-            rowStarts: UnsafeBufferPointer(rowStarts),
-            genes: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(inner)[..<nonzeros]),
-            counts: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(counts)[..<nonzeros])
-        )
-        return Delivery(encoded: try transform(rows), report: report)
-    }
+extension MatrixElement {
+    /// Bytes that an entry takes beyond those of a count, delivered and encoded.
+    static var extraBytes: Int { 8 * (wordCount - 1) }
 }

@@ -98,47 +98,18 @@ extension SparseLayout {
     }
 }
 
-/// The arrays of one decoding thread.
-///
-/// Used by that thread alone and used again for every piece.
-final class DecodedPiece {
-    private(set) var starts = UnsafeMutableBufferPointer<Int>.allocate(capacity: 1)
-    private(set) var inner = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: 1)
-    private(set) var counts = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: 1)
-
-    deinit {
-        starts.deallocate()
-        inner.deallocate()
-        counts.deallocate()
-    }
-
-    /// Makes room for so many rows and entries; what was there is lost.
-    func reserve(rows: Int, entries: Int) {
-        if starts.count < rows + 1 {
-            starts.deallocate()
-            starts = .allocate(capacity: rows + 1)
-        }
-        if inner.count < entries {
-            inner.deallocate()
-            counts.deallocate()
-            inner = .allocate(capacity: entries)
-            counts = .allocate(capacity: entries)
-        }
-    }
-
-    /// Row borders, counted from the first entry of the piece.
-    func rowStarts(_ rows: Int) -> UnsafeMutableBufferPointer<Int> {
-        UnsafeMutableBufferPointer(rebasing: starts[..<(rows + 1)])
-    }
-
+extension DecodedPiece {
     /// Converts a piece of a sparse matrix; checks every number.
+    @specialized(where Element == UInt32)
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     func decode(_ piece: SparsePiece, _ layout: SparseLayout) throws(AnnDataError) {
         let all = layout.pointers.starts
         let first = all[piece.rows.lowerBound]
         let entries = all[piece.rows.upperBound] - first
         reserve(rows: piece.rows.count, entries: entries)
         for row in 0...piece.rows.count { starts[row] = all[piece.rows.lowerBound + row] - first }
-        guard entries > 0, let inner = inner.baseAddress, let counts = counts.baseAddress else {
+        guard entries > 0, let inner = inner.baseAddress, let values = values.baseAddress else {
             return
         }
         let limit = UInt32(clamping: layout.innerCount)
@@ -161,16 +132,17 @@ final class DecodedPiece {
         done = 0
         for part in piece.data {
             let source = try part.start(layout.path, layout.dataElement, layout.dataNumber)
-            let good = CountConversion.convert(
+            let good = Element.convert(
                 source,
                 layout.dataNumber,
                 part.count,
-                counts + done
+                values + done
             )
             guard good == part.count else {
                 let bad = source + good * layout.dataNumber.byteCount
                 let position = done + good
-                throw layout.badCount(first + position, piece.rows, Int(inner[position]), bad)
+                let place = layout.place(first + position, piece.rows, Int(inner[position]))
+                throw Element.refusal(place, bad, layout.dataNumber)
             }
             done += part.count
         }
@@ -216,21 +188,14 @@ extension SparseLayout {
         )
     }
 
-    fileprivate func badCount(
-        _ position: Int,
-        _ rows: Range<Int>,
-        _ inner: Int,
-        _ source: UnsafeRawPointer
-    ) -> AnnDataError {
+    /// Where the value of an entry belongs.
+    fileprivate func place(_ position: Int, _ rows: Range<Int>, _ inner: Int) -> MatrixPlace {
         let outer = row(of: position, in: rows)
-        let (value, problem) = CountConversion.problem(source, dataNumber)
-        return .notACount(
+        return MatrixPlace(
             path: path,
             element: dataElement,
             cell: byCell ? outer : inner,
-            gene: byCell ? inner : outer,
-            value: value,
-            problem: problem
+            gene: byCell ? inner : outer
         )
     }
 }

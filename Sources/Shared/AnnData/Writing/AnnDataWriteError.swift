@@ -57,7 +57,7 @@ package enum AnnDataWriteError: Error, Equatable, Sendable, CustomStringConverti
         case .cannotOpen(let path, let reason):
             "\(path): cannot be opened: \(reason)"
         case .notAResult(let path, let problem):
-            "\(path): not a result of crispyx cluster: \(problem)"
+            "\(path): not a result: \(problem)"
         case .unknownLayer(let path, let name, let available):
             "\(path): the result has no layer '\(name)'; it has \(available.joined(separator: ", "))"
         case .hdf5(let error):

@@ -42,6 +42,7 @@ package enum ResultFile {
     private struct Places {
         var layers: [ResultFileMap.Layer] = []
         var status = 0
+        var scanpyGroups: ScanpyGroupsMap?
     }
 
     private static func write(
@@ -59,13 +60,18 @@ package enum ResultFile {
             let dataset = try group.createContiguous(name, number, shape: shape)
             try dataset.setEncoding("array", "0.2.0")
             places.layers.append(
-                ResultFileMap.Layer(name: name, element: element, offset: try offset(of: dataset))
+                ResultFileMap.Layer(
+                    name: name,
+                    element: element,
+                    offset: try dataset.requiredOffset()
+                )
             )
         }
         places.status = try writePerturbations(layout, into: root)
         _ = try root.createDataframe("var", index: "_index", values: layout.genes, order: [])
         for name in ["obsm", "varm", "obsp", "varp"] { _ = try root.createDictionary(name) }
         try root.writeDictionary("uns", layout.uns)
+        places.scanpyGroups = try layout.scanpyGroups?.write(layout, into: root)
         return places
     }
 
@@ -88,18 +94,7 @@ package enum ResultFile {
             codes: [Int8](repeating: -1, count: layout.perturbations.count),
             categories: layout.statusCategories
         )
-        return try offset(of: codes)
-    }
-
-    private static func offset(of dataset: HDF5Dataset) throws(HDF5Error) -> Int {
-        guard let offset = dataset.fileOffset else {
-            throw .wrongShape(
-                file: dataset.file.path,
-                element: dataset.path,
-                problem: "the library has taken no room for it"
-            )
-        }
-        return Int(offset)
+        return try codes.requiredOffset()
     }
 
     /// Takes the file's room on the disk and saves it.
@@ -119,7 +114,8 @@ package enum ResultFile {
             geneCount: layout.genes.count,
             layers: places.layers,
             statusOffset: places.status,
-            byteCount: Int(status.st_size)
+            byteCount: Int(status.st_size),
+            scanpyGroups: places.scanpyGroups
         )
         precondition(map.isConsistent, "a layer lies outside the file")
         let code = reserve(descriptor, map.byteCount)

@@ -27,6 +27,8 @@ package struct ResultFileMap: Codable, Equatable, Sendable {
     package let statusOffset: Int
     /// Size of the whole file in bytes.
     package let byteCount: Int
+    /// Where the statistics in scanpy's form lie; nil when the result was laid out without them.
+    package let scanpyGroups: ScanpyGroupsMap?
 
     /// A map of the given parts.
     package init(
@@ -34,13 +36,15 @@ package struct ResultFileMap: Codable, Equatable, Sendable {
         geneCount: Int,
         layers: [Layer],
         statusOffset: Int,
-        byteCount: Int
+        byteCount: Int,
+        scanpyGroups: ScanpyGroupsMap? = nil
     ) {
         self.rowCount = rowCount
         self.geneCount = geneCount
         self.layers = layers
         self.statusOffset = statusOffset
         self.byteCount = byteCount
+        self.scanpyGroups = scanpyGroups
     }
 
     /// Position of a layer in ``layers``; nil when there is none of this name.
@@ -57,6 +61,18 @@ package struct ResultFileMap: Codable, Equatable, Sendable {
         return layers[layer].offset + row * rowByteCount(layer: layer)
     }
 
+    /// The byte ranges that change after the file was laid out, ascending: layers, status codes and
+    /// the statistics in scanpy's form.
+    package var changingRanges: [Range<Int>] {
+        var ranges = layers.indices.map { layer in
+            let start = layers[layer].offset
+            return start..<start + rowCount * rowByteCount(layer: layer)
+        }
+        ranges.append(statusOffset..<statusOffset + rowCount)
+        ranges += scanpyGroups?.ranges(self) ?? []
+        return ranges.sorted { $0.lowerBound < $1.lowerBound }
+    }
+
     /// Whether everything lies inside the file; false for a map that was damaged.
     var isConsistent: Bool {
         guard rowCount > 0, geneCount > 0, statusOffset > 0 else { return false }
@@ -64,8 +80,9 @@ package struct ResultFileMap: Codable, Equatable, Sendable {
         guard !overflow, elements <= Int.max / 8, statusOffset <= byteCount - rowCount else {
             return false
         }
-        return layers.allSatisfy { layer in
+        let layersFit = layers.allSatisfy { layer in
             layer.offset > 0 && layer.offset <= byteCount - elements * layer.element.byteCount
         }
+        return layersFit && scanpyGroups?.isConsistent(self) != false
     }
 }

@@ -34,6 +34,8 @@ package struct ResultLayout: Sendable {
     package var uns: [(String, UnsValue)]
     /// What can become of a row, at most 127 texts; a row's status is a position in this list.
     package var statusCategories: [String]
+    /// Asks for `uns/rank_genes_groups` in scanpy's form; nil leaves it out.
+    package var scanpyGroups: ScanpyGroups?
 
     /// A layout of the given parts.
     package init(
@@ -42,7 +44,8 @@ package struct ResultLayout: Sendable {
         genes: [String],
         layers: [(name: String, element: ResultElement)],
         uns: [(String, UnsValue)],
-        statusCategories: [String]
+        statusCategories: [String],
+        scanpyGroups: ScanpyGroups? = nil
     ) {
         self.perturbationColumn = perturbationColumn
         self.perturbations = perturbations
@@ -50,6 +53,7 @@ package struct ResultLayout: Sendable {
         self.layers = layers
         self.uns = uns
         self.statusCategories = statusCategories
+        self.scanpyGroups = scanpyGroups
     }
 
     /// Name of the status column: `status`, unless the labels' column is called so.
@@ -92,5 +96,6 @@ package struct ResultLayout: Sendable {
         guard case .dictionary = UnsValue.dictionary(uns)[Self.markerKey] else {
             throw .invalidLayout(problem: "uns has no dictionary \(Self.markerKey)")
         }
+        try scanpyGroups?.check(self)
     }
 }

@@ -2,8 +2,18 @@ internal import HDF5
 
 /// Reads a finished result: what it is, its labels and its layers.
 ///
-/// Holds the file open, under the library's lock for readers, until it is gone.
+/// Holds the file open, under the library's lock for readers, until it is gone. Reads what it is
+/// asked for and nothing beside it, so that a result may be larger than the memory.
 package struct ResultReader: Sendable {
+    /// Whose results are accepted.
+    package enum Origin: Sendable {
+        /// This program's alone, recognised by what it writes into `uns`.
+        case thisProgram
+        /// Also those of the Python package and files that were written again by anndata, as far as
+        /// they hold matrices of perturbations x genes.
+        case any
+    }
+
     /// The file.
     package let path: String
     /// Label of each row.
@@ -14,24 +24,30 @@ package struct ResultReader: Sendable {
     package let layerNames: [String]
     /// What became of each row; nil where nothing was recorded.
     package let statuses: [String?]
+    /// Whether the file records what became of its rows at all; another program's does not.
+    package let hasStatuses: Bool
 
     private let root: HDF5Group
+    private let singleLayers: Set<String>
 
     /// Opens a result.
     ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - origin: Whose results are accepted.
     /// - Throws: ``AnnDataWriteError/cannotOpen(path:reason:)`` when the file cannot be read as HDF5,
     ///   `.notAResult` when it is another kind of file or damaged.
-    package init(path: String) throws(AnnDataWriteError) {
+    package init(path: String, from origin: Origin = .thisProgram) throws(AnnDataWriteError) {
         let root: HDF5Group
         do throws(HDF5Error) {
-            root = try HDF5File(opening: path).root
+            root = try HDF5File(opening: path, access: .readElements).root
         } catch {
             throw .cannotOpen(path: path, reason: error.systemReason)
         }
-        let contents: Contents
-        do throws(HDF5Error) {
-            contents = try HDF5Thread.perform { () throws(HDF5Error) -> Contents in
-                try Contents(root)
+        let contents: ResultContents
+        do throws(AnnDataError) {
+            contents = try HDF5Thread.perform { () throws(AnnDataError) -> ResultContents in
+                try ResultContents(path, root, origin)
             }
         } catch {
             throw .notAResult(path: path, problem: error.description)
@@ -43,6 +59,8 @@ package struct ResultReader: Sendable {
         genes = contents.genes
         layerNames = contents.layerNames
         statuses = contents.statuses
+        hasStatuses = contents.hasStatuses
+        singleLayers = contents.singleLayers
     }
 
     /// Reads a value of `uns`.
@@ -60,31 +78,70 @@ package struct ResultReader: Sendable {
         }
     }
 
+    /// The test as the file calls it, for example `nb_glm`; nil when it does not say.
+    ///
+    /// The Python package keeps it in an attribute of `uns` in some of its files.
+    package func method() throws(AnnDataWriteError) -> String? {
+        if let method = try text("method") { return method }
+        guard root.kind(of: "uns") == .group else { return nil }
+        do throws(HDF5Error) {
+            return try root.group("uns").textAttribute("method")
+        } catch {
+            throw .hdf5(error)
+        }
+    }
+
     /// Reads a text of `uns`, for example `crispyx_cluster/fingerprint`; nil when there is none.
     package func text(_ name: String) throws(AnnDataWriteError) -> String? {
         guard case .string(let text) = try value(name) else { return nil }
         return text
     }
 
+    /// Whether a layer is stored in single precision.
+    package func isSinglePrecision(_ layer: String) -> Bool { singleLayers.contains(layer) }
+
     /// Reads one layer, row by row; its shape is perturbations x genes.
     ///
     /// - Throws: ``AnnDataWriteError/unknownLayer(path:name:available:)`` or `.hdf5`.
     package func layer(_ name: String) throws(AnnDataWriteError) -> [Double] {
-        try read(name, rows: 0..<perturbations.count)
+        try read(name, rows: 0..<perturbations.count, genes: 0..<genes.count)
     }
 
     /// Reads one row of a layer: one value for each gene.
     ///
     /// - Throws: ``AnnDataWriteError/unknownLayer(path:name:available:)`` or `.hdf5`.
     package func row(_ row: Int, of layer: String) throws(AnnDataWriteError) -> [Double] {
-        precondition(perturbations.indices.contains(row), "no such row")
-        return try read(layer, rows: row..<row + 1)
+        try read(layer, rows: row..<row + 1, genes: 0..<genes.count)
+    }
+
+    /// Reads one column of a layer: one value for each perturbation.
+    ///
+    /// - Throws: ``AnnDataWriteError/unknownLayer(path:name:available:)`` or `.hdf5`.
+    package func column(_ gene: Int, of layer: String) throws(AnnDataWriteError) -> [Double] {
+        try read(layer, rows: 0..<perturbations.count, genes: gene..<gene + 1)
+    }
+
+    /// Reads one element of a layer.
+    ///
+    /// - Throws: ``AnnDataWriteError/unknownLayer(path:name:available:)`` or `.hdf5`.
+    package func element(
+        row: Int,
+        gene: Int,
+        of layer: String
+    ) throws(AnnDataWriteError) -> Double {
+        try read(layer, rows: row..<row + 1, genes: gene..<gene + 1)[0]
     }
 
     private func read(
         _ name: String,
-        rows: Range<Int>
+        rows: Range<Int>,
+        genes: Range<Int>
     ) throws(AnnDataWriteError) -> [Double] {
+        precondition(rows.upperBound <= perturbations.count && rows.lowerBound >= 0, "no such row")
+        precondition(
+            genes.upperBound <= self.genes.count && genes.lowerBound >= 0,
+            "no such gene"
+        )
         guard layerNames.contains(name) else {
             throw .unknownLayer(path: path, name: name, available: layerNames)
         }
@@ -92,76 +149,12 @@ package struct ResultReader: Sendable {
             let place = name == ResultLayout.mainLayer ? name : "layers/" + name
             return try root.dataset(place).read(
                 Double.self,
-                start: [rows.lowerBound, 0],
+                start: [rows.lowerBound, genes.lowerBound],
                 count: [rows.count, genes.count]
             )
         } catch {
             throw .hdf5(error)
         }
-    }
-}
-
-/// What is read when a result is opened.
-private struct Contents {
-    var perturbations: [String] = []
-    var genes: [String] = []
-    var layerNames: [String] = []
-    var statuses: [String?] = []
-    /// Why the file is no result; nil when it is one.
-    var problem: String?
-
-    init(_ root: HDF5Group) throws(HDF5Error) {
-        problem = try Self.problem(root)
-        guard problem == nil else { return }
-        let table = try root.group("obs")
-        perturbations = try table.dataset(ResultLayout.indexColumn).readTexts().values
-        genes = try root.dataset("var/_index").readTexts().values
-        let layers = try root.group("layers")
-        let others = try layers.names()
-        layerNames = [ResultLayout.mainLayer] + others
-        let shape = [perturbations.count, genes.count]
-        for name in layerNames {
-            let group = name == ResultLayout.mainLayer ? root : layers
-            guard try group.dataset(name).shape() == shape else {
-                problem = "\(name) is not perturbations x genes"
-                return
-            }
-        }
-        try readStatuses(table)
-    }
-
-    private static func problem(_ root: HDF5Group) throws(HDF5Error) -> String? {
-        guard try root.textAttribute("encoding-type") == "anndata" else {
-            return "it is not in AnnData's format"
-        }
-        guard root.kind(of: "uns/" + ResultLayout.markerKey) == .group else {
-            return "uns has no \(ResultLayout.markerKey); give a file that 'run' has written"
-        }
-        let parts: [(String, HDF5ObjectKind)] = [
-            (ResultLayout.mainLayer, .dataset), ("layers", .group),
-            ("obs/" + ResultLayout.indexColumn, .dataset), ("var/_index", .dataset),
-        ]
-        for (name, kind) in parts where root.kind(of: name) != kind { return "\(name) is missing" }
-        return nil
-    }
-
-    private mutating func readStatuses(_ table: HDF5Group) throws(HDF5Error) {
-        let columns = try table.attribute("column-order")
-        guard case .texts(let names) = columns, let column = names.last,
-            table.kind(of: column) == .group
-        else {
-            problem = "obs has no status"
-            return
-        }
-        let categories = try table.dataset(column + "/categories").readTexts().values
-        let codes = try table.dataset(column + "/codes").readAll(Int8.self)
-        guard codes.count == perturbations.count,
-            codes.allSatisfy({ $0 >= -1 && Int($0) < categories.count })
-        else {
-            problem = "obs/\(column) is damaged"
-            return
-        }
-        statuses = codes.map { $0 < 0 ? nil : categories[Int($0)] }
     }
 }
 

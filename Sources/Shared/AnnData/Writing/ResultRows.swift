@@ -138,6 +138,14 @@ package final class ResultRows: Sendable {
         try outcome.get()
     }
 
+    /// Writes bytes at a position of the file.
+    func write(_ bytes: ArraySlice<UInt8>, at offset: Int) throws(AnnDataWriteError) {
+        let outcome = bytes.withUnsafeBytes { bytes in
+            Result { () throws(AnnDataWriteError) -> Void in try write(bytes, at: offset) }
+        }
+        try outcome.get()
+    }
+
     private func write(
         _ bytes: UnsafeRawBufferPointer,
         at offset: Int
@@ -156,7 +164,8 @@ package final class ResultRows: Sendable {
         }
     }
 
-    private func read(count: Int, at offset: Int) throws(AnnDataWriteError) -> [UInt8] {
+    /// Reads bytes at a position of the file.
+    func read(count: Int, at offset: Int) throws(AnnDataWriteError) -> [UInt8] {
         var code: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             while initialized < count {

@@ -59,7 +59,7 @@ extension ComparisonModel {
         for column in scratch.proposed.indices { coefficients[column] = scratch.proposed[column] }
     }
 
-    /// Iterates with Poisson weights from coefficients of 0 (docs/numbers.md, E13).
+    /// Iterates with Poisson weights from coefficients of 0 (docs/numbers.md, E14).
     ///
     /// All genes stop together; a gene alone tells in which iterations it would have agreed.
     ///
@@ -103,7 +103,7 @@ extension ComparisonModel {
         }
     }
 
-    /// Fits a gene of a model with two columns to its own convergence (docs/numbers.md, E14).
+    /// Fits a gene of a model with two columns to its own convergence (docs/numbers.md, E15).
     ///
     /// The dispersion stays 0.1; the standard error is that of the last iteration's information.
     ///
@@ -142,7 +142,7 @@ extension ComparisonModel {
 
     /// Fits a gene of a model with more columns until it has converged, or up to an iteration.
     ///
-    /// Dispersion by moments after each iteration (docs/numbers.md, E15). A gene that has converged goes on
+    /// Dispersion by moments after each iteration (docs/numbers.md, E16). A gene that has converged goes on
     /// with its batch, so that `target` is where the batch stops.
     ///
     /// - Parameters:

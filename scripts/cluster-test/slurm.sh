@@ -1,0 +1,162 @@
+# The sbatch template on a real Slurm; sourced by scripts/test-cluster.sh.
+# shellcheck shell=bash disable=SC2154
+
+# One controller and four nodes in a network namespace of their own, several slurmd on one machine.
+start_slurm() {
+    slurm=$work/slurm
+    mkdir -p "$slurm"/{state,spool,log} /run/munge
+    make_machine slurm 21
+    export SLURM_CONF=$slurm/slurm.conf
+    # A key, a socket and a log of this test's own.
+    head -c 1024 /dev/urandom >"$slurm/munge.key"
+    chown munge: "$slurm/munge.key"
+    chmod 400 "$slurm/munge.key"
+    install -d -o munge -g munge "$slurm/munge"
+    keep setpriv --reuid munge --regid munge --clear-groups /usr/sbin/munged --foreground \
+        --key-file="$slurm/munge.key" --socket="$slurm/munge/socket" \
+        --pid-file="$slurm/munge/pid" --log-file="$slurm/munge/log" \
+        --seed-file="$slurm/munge/seed" --force
+    cat >"$SLURM_CONF" <<END
+ClusterName=crispyx-test
+SlurmctldHost=$(hostname)($network.21)
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket=$slurm/munge/socket
+CryptoType=crypto/munge
+SlurmctldPort=7817
+StateSaveLocation=$slurm/state
+SlurmdSpoolDir=$slurm/spool/%n
+SlurmctldPidFile=$slurm/slurmctld.pid
+SlurmdPidFile=$slurm/%n.pid
+SlurmctldLogFile=$slurm/log/slurmctld
+SlurmdLogFile=$slurm/log/%n
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SwitchType=switch/none
+MpiDefault=none
+ReturnToService=2
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+SlurmctldTimeout=10
+SlurmdTimeout=20
+KillWait=10
+InactiveLimit=0
+MinJobAge=600
+SchedulerParameters=requeue_setup_env_fail
+JobRequeue=1
+NodeName=n[1-4] NodeHostname=$(hostname) NodeAddr=$network.21 Port=[7821-7824] CPUs=4 RealMemory=2000
+PartitionName=test Nodes=n[1-4] Default=YES MaxTime=INFINITE State=UP
+END
+    eventually 10 test -S "$slurm/munge/socket"
+    keep in_slurm /usr/sbin/slurmctld -D -c >"$slurm/log/ctld.out" 2>&1
+    for node in n1 n2 n3 n4; do start_node "$node"; done
+    eventually 60 all_idle
+}
+
+in_slurm() { ip netns exec cx-slurm "$@"; }
+
+start_node() { keep in_slurm /usr/sbin/slurmd -D -N "$1" >"$slurm/log/$1.out" 2>&1; }
+
+all_idle() { [ "$(in_slurm sinfo -h -t idle -o %D)" = 4 ]; }
+
+# Kills the slurmd of a node and all that it has started, as a power failure would.
+lose_node() {
+    local pid
+    pid=$(pgrep -f "slurmd -D -N $1\$" | head -1)
+    local steps
+    steps=$(pgrep -f "slurmstepd: \\[.*\\]" || true)
+    kill -9 "$pid" 2>/dev/null
+    for step in $steps; do
+        # A step's daemon keeps its spool folder's name in its environment or arguments.
+        tr '\0' '\n' <"/proc/$step/environ" 2>/dev/null | grep -q "SLURMD_NODENAME=$1\$" &&
+            kill_tree "$step"
+    done
+    for worker in $(pgrep -f "crispyx-worker --connect @"); do
+        tr '\0' '\n' <"/proc/$worker/environ" 2>/dev/null | grep -q "SLURMD_NODENAME=$1\$" &&
+            kill -9 "$worker" 2>/dev/null
+    done
+    return 0
+}
+
+kill_tree() {
+    local child
+    for child in $(pgrep -P "$1"); do kill_tree "$child"; done
+    kill -9 "$1" 2>/dev/null
+}
+
+submit() {
+    local output=$1
+    shift
+    (cd "$slurm" && CRISPYX_COORDINATOR=$bin/crispyx-coordinator CRISPYX_WORKER=$bin/crispyx-worker \
+        in_slurm sbatch --parsable --nodes=4 --cpus-per-task=1 --mem=1000 "$@" \
+        "$root/cluster/slurm/crispyx.sbatch" "$screen" "${options[@]}" --output "$output")
+}
+
+state_of() { in_slurm scontrol show job "$1" 2>/dev/null | sed -n 's/.*JobState=\([A-Z_]*\).*/\1/p'; }
+
+field_of() { in_slurm scontrol show job "$1" 2>/dev/null | grep -o "$2=[^ ]*" | head -1 | cut -d= -f2; }
+
+is_over() {
+    case "$(state_of "$1")" in COMPLETED | FAILED | CANCELLED | TIMEOUT | NODE_FAIL) return 0 ;; esac
+    return 1
+}
+
+has_state() { [ "$(state_of "$1")" = "$2" ]; }
+
+has_restarted() { [ "$(field_of "$1" Restarts)" -ge 1 ]; }
+
+events_of() { echo "$slurm/crispyx-$1.run/events.jsonl"; }
+
+test_slurm() {
+    say "slurm: a controller and four nodes"
+    start_slurm || say "not every node is there"
+    proof "slurm: $(in_slurm sinfo --version) has four idle nodes" all_idle
+    local output=$work/slurm.h5ad job
+    job=$(submit "$output" --time=10)
+    proof "slurm: the template's job completes" eventually 120 has_state "$job" COMPLETED
+    proof "slurm: ... with the bytes of a local run" same "$output"
+    proof "slurm: ... and a worker on each of four nodes" [ "$(grep -c 'worker joins' \
+        "$slurm/crispyx-$job.log")" -ge 4 ]
+
+    say "slurm: a node is lost"
+    output=$work/slurm-node.h5ad
+    job=$(submit "$output" --time=10)
+    eventually 60 grep -q '"event":"row"' "$(events_of "$job")"
+    lose_node n3
+    proof "slurm: a run that loses a node completes" eventually 150 has_state "$job" COMPLETED
+    proof "slurm: ... with the same bytes" same "$output"
+    proof "slurm: ... and the loss was seen" grep -q 'worker died' "$slurm/crispyx-$job.log"
+    start_node n3
+    in_slurm scontrol update NodeName=n3 State=RESUME 2>/dev/null || true
+    eventually 60 all_idle
+
+    say "slurm: the time limit comes near (this takes a few minutes)"
+    output=$work/slurm-requeue.h5ad
+    job=$(submit "$output" --time=10)
+    eventually 60 grep -q '"event":"row"' "$(events_of "$job")"
+    # What --signal=B:USR1@120 does at the limit, without waiting for it.
+    in_slurm scancel --batch --signal=USR1 "$job"
+    proof "slurm: the signal for the time limit sends the job back into the queue" \
+        eventually 60 has_restarted "$job"
+    proof "slurm: ... every row so far was saved" grep -q 'finish with --resume' \
+        "$slurm/crispyx-$job.log"
+    proof "slurm: ... and goes on there until it completes" eventually 240 has_state "$job" COMPLETED
+    proof "slurm: ... with the same bytes" same "$output"
+    proof "slurm: ... keeping rows of the first attempt" grep -qE 'resuming.*rows_kept=[1-9]' \
+        "$slurm/crispyx-$job.log"
+
+    say "slurm: stopped by a person"
+    output=$work/slurm-stopped.h5ad
+    job=$(submit "$output" --time=10)
+    eventually 60 grep -q '"event":"row"' "$(events_of "$job")"
+    in_slurm scancel --batch --signal=TERM "$job"
+    proof "slurm: a job that is asked to stop ends" eventually 60 is_over "$job"
+    proof "slurm: ... with exit status 143" [ "$(field_of "$job" ExitCode)" = 143:0 ]
+    local first=$job
+    job=$(CRISPYX_RUN_DIR=$slurm/crispyx-$first.run submit "$output" --time=10)
+    proof "slurm: the same sbatch with its run directory goes on" \
+        eventually 120 has_state "$job" COMPLETED
+    proof "slurm: ... with the same bytes" same "$output"
+}
+
+clean_up_slurm() { rm -rf "${slurm:-/nonexistent}/state"; }
