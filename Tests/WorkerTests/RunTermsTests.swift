@@ -104,7 +104,18 @@ struct RunTermsTests {
         let terms = try RunTerms(welcome())
         func refused(_ cache: [UInt8], _ sizeFactors: [UInt8]) -> Bool {
             do throws(WorkerFailure) {
-                _ = try FitContext(terms: terms, controlCache: cache, sizeFactors: sizeFactors)
+                let factory = FitFactory(
+                    terms: terms,
+                    limits: FitLimits(threads: 1, memoryBytes: 1 << 20),
+                    resources: ["control-cache": cache, "size-factors": sizeFactors]
+                )
+                _ = try factory.make(
+                    delegate: ControlledFitsDelegate(
+                        fetch: { _ in },
+                        ended: { _, _ in },
+                        damaged: { _ in }
+                    )
+                )
                 return false
             } catch {
                 return true
