@@ -106,7 +106,8 @@ struct ShrinkCommand: ParsableCommand {
         var name =
             outputs.dataName
             ?? {
-                let stem = ((result as NSString).lastPathComponent as NSString).deletingPathExtension
+                let stem = ((result as NSString).lastPathComponent as NSString)
+                    .deletingPathExtension
                 return stem.hasSuffix("_shrunk") ? stem : stem + "_shrunk"
             }()
         if !name.hasPrefix("crispyx_") { name = "crispyx_" + name }
