@@ -23,7 +23,7 @@ struct RunProfile: Codable, Equatable {
     /// Processor seconds and peak memory of this process, or of its children that have ended.
     static func usage(ofChildren: Bool) -> (cpuSeconds: Double, peakBytes: Int) {
         var usage = rusage()
-        getrusage(ofChildren ? RUSAGE_CHILDREN : RUSAGE_SELF, &usage)
+        getrusage((ofChildren ? RUSAGE_CHILDREN : RUSAGE_SELF).rawValue, &usage)
         func seconds(_ time: timeval) -> Double {
             Double(time.tv_sec) + Double(time.tv_usec) / 1e6
         }
