@@ -166,8 +166,8 @@ let package = Package(
         tests(
             "WorkerTests",
             [
-                "DifferentialExpression", "Digests", "Scheduling", "Statistics", "WireProtocol",
-                "Worker", nioCore,
+                "ComputeThreads", "CountBlocks", "DifferentialExpression", "Digests", "Scheduling",
+                "Statistics", "WireProtocol", "Worker", nioCore,
             ]
         ),
     ],

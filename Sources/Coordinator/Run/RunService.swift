@@ -82,6 +82,7 @@ struct RunService {
                 )
         }
         let display = display
+        let events = try EventLog(directory.eventsPath)
         var configuration = try self.configuration(state, runID)
         configuration.onlyHostsWork = hosts != nil && workers == nil && !request.expectsOthers
         let server = RunServer(
@@ -90,11 +91,15 @@ struct RunService {
             writer: writer,
             localWorkers: workers,
             hostWorkers: hosts,
-            events: try EventLog(directory.eventsPath),
+            events: events,
             log: log,
             progress: { display.show("fitting", $0, unit: "perturbations") }
         )
         let outcome = server.run()
+        if let control = configuration.resources.control {
+            let pieces = control.pieces.tiles.count + control.pieces.cellRuns.count
+            events.note("control_pieces", ["pieces": "\(pieces)", "sent": "\(control.sentCount)"])
+        }
         listener?.close()
         workers?.endAll()
         hosts?.endAll()

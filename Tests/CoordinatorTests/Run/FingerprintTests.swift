@@ -131,15 +131,41 @@ struct FingerprintTests {
         #expect(try other.fingerprint().digest != screen.fingerprint().digest)
     }
 
-    @Test("size factors of the user change it")
-    func sizeFactors() throws {
+    @Test("size factors of the user and covariates change it, by name and by byte")
+    func extras() throws {
         let screen = SmallScreen()
-        var given = screen
-        given.sizeFactors = [Double](repeating: 1, count: screen.codes.count)
-        var changed = given
-        changed.sizeFactors?[11] = 1 + .ulpOfOne
-        let digests = try [screen, given, changed].map { try $0.fingerprint().digest }
-        #expect(Set(digests).count == 3)
+        let bytes = [UInt8](repeating: 1, count: 96)
+        var changed = bytes
+        changed[95] ^= 1
+        let all: [[(name: String, bytes: [UInt8])]] = [
+            [], [("size-factors", bytes)], [("size-factors", changed)], [("covariates", bytes)],
+            [("size-factors", bytes), ("covariates", bytes)],
+            [("covariates", bytes), ("size-factors", bytes)], [("scanpy-format", [])],
+            [("size-factors", Array(bytes.dropLast()))],
+        ]
+        let digests = try all.map { extras in
+            var other = screen
+            other.extras = extras
+            return try other.fingerprint().digest
+        }
+        #expect(Set(digests).count == all.count)
+    }
+
+    @Test("the content's digest covers labels, genes and counts, and nothing that is asked of them")
+    func content() throws {
+        let screen = SmallScreen()
+        let content = try screen.fingerprint().content
+        var same = [screen, screen, screen, screen]
+        same[0].options.minimumMean = 0
+        same[1].extras = [("covariates", [1])]
+        same[2].tested = ["MYC"]
+        same[3].slabCells = 2
+        for other in same { #expect(try other.fingerprint().content == content) }
+        var others = [screen, screen, screen]
+        others[0].genes[3] = "G3"
+        others[1].names[2] = "MYCN"
+        others[2].counts[0][0] += 1
+        for other in others { #expect(try other.fingerprint().content != content) }
     }
 
     @Test("slabs and spilling do not change it", arguments: [1, 2, 7, 12])
