@@ -84,6 +84,12 @@ struct RunService {
         let display = display
         let events = try EventLog(directory.eventsPath)
         var configuration = try self.configuration(state, runID)
+        if let control = configuration.resources.control {
+            // Prepared control values take up to about 24 bytes a nonzero.
+            configuration.controlBytes = control.pieces.tiles.reduce(0) {
+                $0 + 24 * $1.nonzeroCount
+            }
+        }
         configuration.onlyHostsWork = hosts != nil && workers == nil && !request.expectsOthers
         let server = RunServer(
             configuration: configuration,
