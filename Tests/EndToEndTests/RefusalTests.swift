@@ -125,11 +125,13 @@ struct RefusalTests {
     }
 
     @Test(
-        "command lines that make no sense or ask for what is not there yet",
+        "command lines that make no sense or ask for what does not go together",
         arguments: [
-            (["--method", "wilcoxon"], "wilcoxon"), (["--freeze-control", "off"], "off"),
-            (["--hosts", "a"], "--hosts"), (["--no-shrink-dispersion"], "--no-shrink-dispersion"),
-            (["--lfc-shrinkage-type=apeglm"], "--lfc-shrinkage-type"),
+            (["--tie-correct"], "wilcoxon"),
+            (["--freeze-control", "on", "--covariates", "a"], "excludes"),
+            (["--se-method", "fisher"], "--se-method"), (["--n-jobs", "4"], "--threads"),
+            (["--dispersion-method", "moments"], "--dispersion-method"),
+            (["--optimization-method", "lbfgsb"], "reweighted"), (["--config", "a"], "--config"),
             (["--unheard-of"], "--unheard-of"), (["--max-iter", "0"], "--max-iter"),
             (["--local-workers", "0"], "--listen"), (["--memory-limit", "1M"], "128M"),
             (["--data-name", "a"], "--output"), (["--compat", "crispyx-9"], "crispyx-9"),
