@@ -54,6 +54,9 @@ struct ShrinkCommand: ParsableCommand {
     @Option(help: "Floor of fitted means for --method full, counts per cell; 0 for none.")
     var minMu: Double?
 
+    @Option(help: "Reproduce the numbers of this release of the Python package.")
+    var compat: String = "crispyx-0.0.4"
+
     @Option(help: "Read this layer of the counts instead of X.")
     var layer: String?
 
@@ -72,6 +75,9 @@ struct ShrinkCommand: ParsableCommand {
             throw ValidationError(
                 "--input, --min-mu, --layer and --use-raw have an effect with --method full only"
             )
+        }
+        if compat != "crispyx-0.0.4" {
+            throw ValidationError("--compat \(compat) is unknown; there is crispyx-0.0.4")
         }
         if layer != nil, useRaw {
             throw ValidationError("--layer and --use-raw name two matrices; choose one")
@@ -106,7 +112,8 @@ struct ShrinkCommand: ParsableCommand {
         var name =
             outputs.dataName
             ?? {
-                let stem = ((result as NSString).lastPathComponent as NSString).deletingPathExtension
+                let stem = ((result as NSString).lastPathComponent as NSString)
+                    .deletingPathExtension
                 return stem.hasSuffix("_shrunk") ? stem : stem + "_shrunk"
             }()
         if !name.hasPrefix("crispyx_") { name = "crispyx_" + name }

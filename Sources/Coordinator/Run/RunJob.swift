@@ -68,6 +68,7 @@ final class RunJob {
         }
         let state = try open(directory, screen, options, fingerprint)
         report.resumedRows = state.digests.count
+        clock.ended("freezing", &report)
         let server = RunService(
             request: request,
             placements: placements,
@@ -188,6 +189,7 @@ final class RunJob {
             nonzeros: screen.report.nonzeros
         )
         report.bytesSpilled = screen.counts.blocks.bytesSpilled
+        if request.profiling { report.profile = RunProfile() }
         clock.ended("reading", &report)
         return report
     }
@@ -326,7 +328,7 @@ final class RunJob {
         }
         FailPoint.pass("after-rename")
         let labels = screen.plan.perturbations
-        report.tally = tally
+        report.tally = schema == .shrinkage ? nil : tally
         report.lost = lost.map {
             RunReport.Lost(
                 perturbation: labels[$0.perturbation],
@@ -346,13 +348,28 @@ final class RunJob {
     }
 }
 
-/// Seconds from one stage's end to the next.
+/// Time and memory from one stage's end to the next.
 private struct StageClock {
     private var last = monotonicNanoseconds()
+    private var lastCPU = RunProfile.usage(ofChildren: false).cpuSeconds
 
     mutating func ended(_ stage: String, _ report: inout RunReport) {
         let now = monotonicNanoseconds()
-        report.seconds[stage] = Double(now - last) / 1e9
+        let (cpu, peak) = RunProfile.usage(ofChildren: false)
+        let seconds = Double(now - last) / 1e9
+        report.seconds[stage] = seconds
+        report.profile?.stages.append(
+            RunProfile.Stage(
+                name: stage,
+                wallSeconds: seconds,
+                cpuSeconds: cpu - lastCPU,
+                peakBytes: peak
+            )
+        )
+        let children = RunProfile.usage(ofChildren: true)
+        report.profile?.workerCPUSeconds = children.cpuSeconds
+        report.profile?.workerPeakBytes = children.peakBytes
         last = now
+        lastCPU = cpu
     }
 }

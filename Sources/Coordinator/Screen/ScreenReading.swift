@@ -158,7 +158,9 @@ struct ScreenReading {
                 try labels.codes.withUnsafeBufferPointer { codes in
                     try builder.append(
                         cells,
-                        groups: UnsafeBufferPointer(rebasing: codes[first..<first + cells.cellCount])
+                        groups: UnsafeBufferPointer(
+                            rebasing: codes[first..<first + cells.cellCount]
+                        )
                     )
                 }
                 progress(first + cells.cellCount, labels.codes.count)

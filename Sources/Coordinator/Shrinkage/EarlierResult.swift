@@ -135,6 +135,8 @@ struct EarlierResult: Sendable {
     /// The layout of the shrunken result: everything of the earlier one, and what was done.
     ///
     /// - Parameter additions: Values of `uns` that are new or replace earlier ones.
+    /// - Returns: A layout with the earlier layers, labels and genes.
+    /// - Throws: ``RunFailure`` when the earlier result cannot be read.
     func layout(adding additions: [(String, UnsValue)]) throws(RunFailure) -> ResultLayout {
         let earlier: [(String, UnsValue)]
         do throws(AnnDataWriteError) {
@@ -159,7 +161,8 @@ struct EarlierResult: Sendable {
     func carry(row: Int, into rows: ResultRows) throws(RunFailure) {
         let replaced = Set(RowSchema.shrinkage.layers.map(\.name))
         do throws(AnnDataWriteError) {
-            for (index, layer) in rows.map.layers.enumerated() where !replaced.contains(layer.name) {
+            for (index, layer) in rows.map.layers.enumerated() where !replaced.contains(layer.name)
+            {
                 try rows.write(layer: index, row: row, values: try reader.row(row, of: layer.name))
             }
         } catch {
@@ -192,6 +195,7 @@ struct EarlierRows: Sendable {
     /// The result's size factors by file row.
     ///
     /// - Parameter groupOfCell: The group of each cell of the counts, -1 for none.
+    /// - Returns: One factor for each cell of the file, NaN for cells without a label.
     /// - Throws: ``RunFailure`` when the result is of other cells.
     func sizeFactors(groupOfCell: [Int32]) throws(RunFailure) -> [Double] {
         let factors = result.sizeFactors
