@@ -85,7 +85,10 @@ struct ControlPiecesTests {
         #expect(refused > bytes.count)
     }
 
-    @Test("counts that promise more than there is are refused", arguments: [1 << 20, .max, 1 << 63] as [UInt64])
+    @Test(
+        "counts that promise more than there is are refused",
+        arguments: [1 << 20, .max, 1 << 63] as [UInt64]
+    )
     func counts(number: UInt64) {
         for place in [0, 8] {
             var bytes = Self.pieces.encoded()

@@ -54,7 +54,12 @@ struct ControlTilerTests {
         }
     }
 
-    private func decoded(_ store: BlockStore, group: Int, bytes: Range<Int>, _ digest: Digest128) throws
+    private func decoded(
+        _ store: BlockStore,
+        group: Int,
+        bytes: Range<Int>,
+        _ digest: Digest128
+    ) throws
         -> [DecodedSegment]
     {
         var raw: [UInt8] = []
@@ -125,7 +130,10 @@ struct ControlTilerTests {
         return pieces
     }
 
-    @Test("a small control is one tile and one run, whatever size is wanted", arguments: [1, 1 << 30])
+    @Test(
+        "a small control is one tile and one run, whatever size is wanted",
+        arguments: [1, 1 << 30]
+    )
     func small(tileNonzeros: Int) throws {
         let screen = SampleScreen(sizes: [40, 9, 7], unlabelled: 4, geneCount: 30, seed: 3)
         let pieces = try expectWhole(try screen.screen(), tileNonzeros: tileNonzeros)

@@ -38,7 +38,9 @@ struct FitOrderTests {
         #expect(order.inputs == inputs)
     }
 
-    @Test("bytes of inputs that changed on the way are refused, those of the block are not looked at")
+    @Test(
+        "bytes of inputs that changed on the way are refused, those of the block are not looked at"
+    )
     func damaged() {
         for index in whole.indices {
             var bytes = whole

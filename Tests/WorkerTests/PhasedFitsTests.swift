@@ -138,12 +138,17 @@ struct PhasedFitsTests {
         for (perturbation, row) in bench.rows { #expect(row == screen.row(Int(perturbation))) }
     }
 
-    @Test("a piece that arrives damaged is asked for again and spoils nothing", arguments: [1, 1 << 30])
+    @Test(
+        "a piece that arrives damaged is asked for again and spoils nothing",
+        arguments: [1, 1 << 30]
+    )
     func damagedPiece(pieceBytes: Int) throws {
         let screen = try RelayScreen()
         let bench = Bench(screen, threads: 2, pieceBytes: pieceBytes)
         let damaged: [ControlPiece] = [.tile(1), .cells(2), .tile(3)]
-        for piece in damaged { bench.toDamage[piece] = 70 + 5 * (screen.bytes[piece]?.count ?? 0) / 9 }
+        for piece in damaged {
+            bench.toDamage[piece] = 70 + 5 * (screen.bytes[piece]?.count ?? 0) / 9
+        }
         for perturbation in 0..<3 { bench.fits.submit(try screen.order(perturbation)) }
         bench.serve(until: 3)
         #expect(bench.damages.sorted() == damaged.sorted())

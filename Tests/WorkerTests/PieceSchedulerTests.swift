@@ -66,9 +66,11 @@ struct PieceSchedulerTests {
             if bytes != scheduler.residentBytes { faults.append("bytes are not counted") }
             if bytes > budget, held.count > 1 { faults.append("\(bytes) bytes, not \(budget)") }
             let isNeeded = open.values.contains { !$0.isEmpty }
-            if isNeeded, coming.isEmpty, here.allSatisfy({ piece in
-                !open.values.contains { $0.contains(piece) }
-            }) {
+            if isNeeded, coming.isEmpty,
+                here.allSatisfy({ piece in
+                    !open.values.contains { $0.contains(piece) }
+                })
+            {
                 faults.append("nothing is here, nothing comes, and somebody waits")
             }
         }
@@ -276,7 +278,9 @@ struct PieceSchedulerTests {
         }
         #expect(ControlPiece.tile(7).resource == "control-tile/7")
         #expect(ControlPiece.cells(8).resource == "control-cells/8")
-        for name in ["", "control-tile", "control-tile/", "control-tile/x", "control-tile/1/2", "block/1"] {
+        for name in [
+            "", "control-tile", "control-tile/", "control-tile/x", "control-tile/1/2", "block/1",
+        ] {
             #expect(ControlPiece(resource: name) == nil, "\(name)")
         }
     }

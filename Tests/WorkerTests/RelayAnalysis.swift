@@ -46,6 +46,7 @@ struct RelayAnalysis: PhasedAnalysis {
     /// - Parameters:
     ///   - own: Sums of the perturbation's counts by gene.
     ///   - control: Counts of the control cells in file order; shape `[cells][genes]`.
+    /// - Returns: The row's bytes.
     static func row(own: [UInt64], control: [[UInt32]]) -> [UInt8] {
         var values = own
         for need in phases {

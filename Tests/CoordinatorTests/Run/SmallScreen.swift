@@ -55,12 +55,6 @@ struct SmallScreen {
         counts = codes.indices.map { cell in (0..<5).map { UInt32((cell * 7 + $0 * 3) % 4) } }
     }
 
-    /// What decides the numbers beside counts, labels and options.
-    private var extras: [(name: String, bytes: [UInt8])] {
-        guard let sizeFactors else { return [] }
-        return [("size-factors", sizeFactors.withUnsafeBytes { Array($0) })]
-    }
-
     /// The blocks of all labels.
     func blocks() throws -> BlockStore {
         let groups = try cellLabels(codes, names).codes
