@@ -1,3 +1,4 @@
+import AnnData
 import Coordinator
 import CountBlocks
 import DifferentialExpression
