@@ -102,7 +102,7 @@ let package = Package(
         .executableTarget(
             name: "Coordinator",
             dependencies: [
-                "AnnData", "ChildProcesses", "ComputeThreads", "CountBlocks",
+                "AnnData", "ChildProcesses", "ComputeThreads", "CountBlocks", "DesignChecks",
                 "DifferentialExpression", "Digests", "NodeTopology", "Reporting", "Scheduling",
                 "Statistics", "Transport", "WireProtocol", arguments, logging, nioCore,
             ],
@@ -166,8 +166,8 @@ let package = Package(
         tests(
             "WorkerTests",
             [
-                "DifferentialExpression", "Digests", "Scheduling", "Statistics", "WireProtocol",
-                "Worker", nioCore,
+                "ComputeThreads", "CountBlocks", "DifferentialExpression", "Digests", "Scheduling",
+                "Statistics", "WireProtocol", "Worker", nioCore,
             ]
         ),
     ],

@@ -11,22 +11,5 @@
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-lock="$root/Tests/ParityTests/Fixtures/requirements.lock"
-venv="${CRISPYX_VENV:-$root/.build/parity-venv}"
-python="${CRISPYX_PYTHON:-python3}"
-
-if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-    echo "parity: $python is older than Python 3.11, which the locked packages need" >&2
-    exit 2
-fi
-
-# The copy of the lock is written last: an interrupted installation is started again.
-if ! cmp -s "$lock" "$venv/installed.lock"; then
-    echo "parity: installing the reference into $venv" >&2
-    "$python" -m venv --clear "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --requirement "$lock" || exit 2
-    cp "$lock" "$venv/installed.lock"
-fi
-
-exec "$venv/bin/python" "$root/scripts/parity.py" "$@"
+python="$("$root/scripts/install-peers.sh")"
+exec "$python" "$root/scripts/parity.py" "$@"

@@ -9,7 +9,7 @@
 # Needs root and Linux with network namespaces, as a machine for tests has; installs Debian's
 # slurm-wlm, munge and openssh-server when they are missing, without starting them as services. All
 # that it starts lives in network namespaces and a folder of its own and is ended before it ends,
-# however it ends; the packages stay. Takes about five minutes, most of it Slurm's own waiting.
+# however it ends; the packages stay. Takes five to ten minutes, most of it Slurm's own waiting.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$root/scripts/cluster-test/common.sh"

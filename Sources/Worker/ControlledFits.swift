@@ -1,6 +1,6 @@
 import ComputeThreads
-import CountBlocks
-import DifferentialExpression
+package import CountBlocks
+package import DifferentialExpression
 import Digests
 
 /// What fits that read control cells ask of the process around them, and report to it.
@@ -37,7 +37,7 @@ package protocol ControlledFits: Sendable {
 }
 
 /// ``ControlledFits`` for one analysis.
-final class PhasedFits<Analysis: PhasedAnalysis>: ControlledFits {
+package final class PhasedFits<Analysis: PhasedAnalysis>: ControlledFits {
     enum Event: Sendable {
         case order(FitOrder)
         case arrived(ControlPiece, [UInt8])
@@ -52,7 +52,7 @@ final class PhasedFits<Analysis: PhasedAnalysis>: ControlledFits {
     ///   - analysis: Begins fits and prepares tiles.
     ///   - setting: Sizes and limits.
     ///   - delegate: Called on the deciding thread.
-    init(analysis: Analysis, setting: PhasedFitsSetting, delegate: ControlledFitsDelegate) {
+    package init(analysis: Analysis, setting: PhasedFitsSetting, delegate: ControlledFitsDelegate) {
         let mailbox = mailbox
         startDetachedThread {
             var loop = PhasedFitsLoop(analysis: analysis, setting: setting, delegate: delegate)
@@ -62,32 +62,57 @@ final class PhasedFits<Analysis: PhasedAnalysis>: ControlledFits {
 
     deinit { mailbox.post(.stop) }
 
-    func submit(_ order: FitOrder) { mailbox.post(.order(order)) }
+    /// Begins to fit a perturbation.
+    package func submit(_ order: FitOrder) { mailbox.post(.order(order)) }
 
-    func arrived(_ piece: ControlPiece, bytes: [UInt8]) { mailbox.post(.arrived(piece, bytes)) }
+    /// Hands over the bytes of a piece that was asked for.
+    package func arrived(_ piece: ControlPiece, bytes: [UInt8]) {
+        mailbox.post(.arrived(piece, bytes))
+    }
 }
 
 /// Sizes and limits of ``PhasedFits``.
-struct PhasedFitsSetting: Sendable {
+package struct PhasedFitsSetting: Sendable {
     /// Genes of the screen.
-    var geneCount: Int
+    package var geneCount: Int
     /// Kind of the cells' values.
-    var kind: SegmentHeader.Kind
+    package var kind: SegmentHeader.Kind
     /// The pieces of the control cells.
-    var pieces: ControlPieces
+    package var pieces: ControlPieces
     /// Threads that compute, the deciding one included.
-    var threads: Int
+    package var threads: Int
     /// Memory for prepared pieces, bytes.
-    var pieceBytes: Int
+    package var pieceBytes: Int
     /// Memory for fits in progress, bytes.
-    var fitBytes: Int
+    package var fitBytes: Int
     /// Bytes that a prepared tile takes.
-    var tileBytes: @Sendable (ControlPieces.Tile) -> Int
+    package var tileBytes: @Sendable (ControlPieces.Tile) -> Int
     /// Bytes that a fit takes beside the block it begins with.
-    var fitNeed: @Sendable (FitOrder) -> Int
+    package var fitNeed: @Sendable (FitOrder) -> Int
+
+    /// Gathers sizes and limits.
+    package init(
+        geneCount: Int,
+        kind: SegmentHeader.Kind,
+        pieces: ControlPieces,
+        threads: Int,
+        pieceBytes: Int,
+        fitBytes: Int,
+        tileBytes: @escaping @Sendable (ControlPieces.Tile) -> Int,
+        fitNeed: @escaping @Sendable (FitOrder) -> Int
+    ) {
+        self.geneCount = geneCount
+        self.kind = kind
+        self.pieces = pieces
+        self.threads = threads
+        self.pieceBytes = pieceBytes
+        self.fitBytes = fitBytes
+        self.tileBytes = tileBytes
+        self.fitNeed = fitNeed
+    }
 
     /// Fits that may be in progress at once.
-    var fitsAtOnce: Int {
+    package var fitsAtOnce: Int {
         ControlPieces.fitsAtOnce(
             threads: threads,
             fitInMemory: sizes.values.reduce(0, +) <= pieceBytes
@@ -95,7 +120,7 @@ struct PhasedFitsSetting: Sendable {
     }
 
     /// Bytes of every piece once it is prepared.
-    var sizes: [ControlPiece: Int] {
+    package var sizes: [ControlPiece: Int] {
         var sizes: [ControlPiece: Int] = [:]
         for (index, tile) in pieces.tiles.enumerated() { sizes[.tile(index)] = tileBytes(tile) }
         for (index, run) in pieces.cellRuns.enumerated() {
@@ -156,31 +181,36 @@ private struct PhasedFitsLoop<Analysis: PhasedAnalysis> {
     mutating func step() {
         beginFits()
         prepareArrivals()
-        let (dropped, fetched) = scheduler.exchange()
-        for piece in dropped { prepared[piece] = nil }
-        for piece in fetched { delegate.fetch(piece) }
+        exchangePieces()
         switch scheduler.next() {
         case .visit(let piece, let fits): visit(piece, fits)
         case .endPhase(let fit): endPhase(fit)
-        case .wait: break
+        case .wait: return
         }
+        // The piece that was visited may have to make room, and nothing else would bring that about
+        // when no other is here or on the way.
+        exchangePieces()
+    }
+
+    private mutating func exchangePieces() {
+        let (dropped, fetched) = scheduler.exchange()
+        for piece in dropped { prepared[piece] = nil }
+        for piece in fetched { delegate.fetch(piece) }
     }
 
     // MARK: - Fits
 
     private func hasRoom(for order: FitOrder) -> Bool {
         let used = needs.values.reduce(0, +)
-        return fits.isEmpty || used + setting.fitNeed(order) <= setting.fitBytes
+        return needs.isEmpty || used + setting.fitNeed(order) <= setting.fitBytes
     }
 
     private mutating func beginFits() {
         var admitted: [FitOrder] = []
-        while let order = orders.first, hasRoom(for: order) || admitted.isEmpty && fits.isEmpty {
-            guard admitted.count < 2 * setting.threads else { break }
+        while admitted.count < 2 * setting.threads, let order = orders.first, hasRoom(for: order) {
             orders.removeFirst()
             needs[order.perturbation] = setting.fitNeed(order)
             admitted.append(order)
-            if !hasRoom(for: order) { break }
         }
         guard !admitted.isEmpty else { return }
         let begun = Slots<Result<Analysis.Fit, WorkerFailure>>(count: admitted.count)

@@ -35,7 +35,8 @@ package struct FitOrder: Sendable {
     ///   - bytes: What came.
     ///   - digest: Digest of the block.
     ///   - inputBytes: Length of the inputs, 0 for none.
-    /// - Returns: nil when the inputs are damaged.
+    ///
+    /// Gives nil when the inputs are damaged.
     package init?(perturbation: UInt32, bytes: [UInt8], digest: Digest128, inputBytes: Int) {
         self.perturbation = perturbation
         self.digest = digest
@@ -63,8 +64,7 @@ package struct LoneFits: Sendable {
 
     private let geneCount: Int
     private let kind: SegmentHeader.Kind
-    private let row:
-        @Sendable (UInt32, [DecodedSegment]) throws(WorkerFailure) -> PerturbationRow
+    private let row: @Sendable (UInt32, [DecodedSegment]) throws(WorkerFailure) -> PerturbationRow
 
     /// Makes rows of decoded cells.
     init(

@@ -16,7 +16,7 @@ package enum ControlPiece: Hashable, Comparable, Sendable {
     case cells(Int)
 
     /// The name by which the coordinator serves the piece.
-    var resource: String {
+    package var resource: String {
         switch self {
         case .tile(let index): "control-tile/\(index)"
         case .cells(let index): "control-cells/\(index)"
@@ -24,7 +24,7 @@ package enum ControlPiece: Hashable, Comparable, Sendable {
     }
 
     /// The piece of a resource's name; nil when the resource is no piece.
-    init?(resource name: String) {
+    package init?(resource name: String) {
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let index = Int(parts[1]) else { return nil }
         switch parts[0] {
@@ -36,9 +36,9 @@ package enum ControlPiece: Hashable, Comparable, Sendable {
 }
 
 /// Decides about pieces; a value without threads, clocks or bytes.
-struct PieceScheduler {
+package struct PieceScheduler {
     /// What is to be done next.
-    enum Step: Equatable {
+    package enum Step: Equatable {
         /// Let these fits visit a piece that is here, then call ``visited(_:by:)``.
         case visit(ControlPiece, fits: [UInt32])
         /// End the phase of a fit that has visited every piece.
@@ -72,40 +72,40 @@ struct PieceScheduler {
     /// - Parameters:
     ///   - sizes: Bytes of each piece once prepared.
     ///   - budget: Bytes that pieces may take together; one piece may exceed it.
-    init(sizes: [ControlPiece: Int], budget: Int) {
+    package init(sizes: [ControlPiece: Int], budget: Int) {
         self.sizes = sizes
         self.budget = budget
     }
 
     /// Fits in progress.
-    var fitCount: Int { remaining.count }
+    package var fitCount: Int { remaining.count }
     /// Bytes of all pieces here or on the way.
-    var residentBytes: Int { usedBytes }
+    package var residentBytes: Int { usedBytes }
 
     /// Begins a phase of a fit, which has to visit the given pieces.
-    mutating func begin(_ fit: UInt32, pieces: Set<ControlPiece>) {
+    package mutating func begin(_ fit: UInt32, pieces: Set<ControlPiece>) {
         precondition(remaining[fit] == nil && pieces.allSatisfy { sizes[$0] != nil })
         remaining[fit] = pieces
     }
 
     /// Forgets a fit, whether it has finished or failed.
-    mutating func end(_ fit: UInt32) { remaining[fit] = nil }
+    package mutating func end(_ fit: UInt32) { remaining[fit] = nil }
 
     /// Notes that a piece is here and prepared.
-    mutating func arrived(_ piece: ControlPiece) {
+    package mutating func arrived(_ piece: ControlPiece) {
         precondition(resident[piece]?.stage == .fetching)
         resident[piece]?.stage = .here
     }
 
     /// Notes that fits have visited a piece.
-    mutating func visited(_ piece: ControlPiece, by fits: [UInt32]) {
+    package mutating func visited(_ piece: ControlPiece, by fits: [UInt32]) {
         clock += 1
         resident[piece]?.lastUse = clock
         for fit in fits { remaining[fit]?.remove(piece) }
     }
 
     /// What to do next.
-    func next() -> Step {
+    package func next() -> Step {
         if let done = remaining.filter({ $0.value.isEmpty }).keys.min() { return .endPhase(done) }
         let here = resident.filter { $0.value.stage == .here }.keys
         if let (piece, fits) = mostNeeded(of: here) { return .visit(piece, fits: fits) }
@@ -114,9 +114,8 @@ struct PieceScheduler {
 
     /// Pieces to drop and then to fetch, so that the next visits need not wait.
     ///
-    /// A piece is dropped only when no fit needs it before the one that takes its place: it needs
-    /// fewer visits, or none.
-    mutating func exchange() -> (drop: [ControlPiece], fetch: [ControlPiece]) {
+    /// A piece is dropped only when no fit needs it: what is here is visited before it makes room.
+    package mutating func exchange() -> (drop: [ControlPiece], fetch: [ControlPiece]) {
         var dropped: [ControlPiece] = []
         var fetched: [ControlPiece] = []
         let absent = sizes.keys.filter { resident[$0] == nil }

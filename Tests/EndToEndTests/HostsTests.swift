@@ -3,9 +3,10 @@ import Foundation
 import Glibc
 import Testing
 
-/// The `ssh` of these tests is a script: it keeps what it was told and runs the remote command here,
-/// or behaves like a machine that refuses, hangs or is dead. `scripts/test-cluster.sh` uses the real
-/// one.
+/// Runs with `--hosts` and a script in the place of `ssh`.
+///
+/// It keeps what it was told and runs the remote command here, or behaves like a machine that
+/// refuses or hangs. `scripts/test-cluster.sh` uses the real one.
 @Suite("Workers that are started over ssh")
 struct HostsTests {
     private static let token = String(repeating: "0123456789abcdef", count: 4)

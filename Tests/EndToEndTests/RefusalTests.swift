@@ -125,11 +125,17 @@ struct RefusalTests {
     }
 
     @Test(
-        "command lines that make no sense or ask for what is not there yet",
+        "command lines that make no sense, have no effect or ask for what is not there yet",
         arguments: [
-            (["--method", "wilcoxon"], "wilcoxon"), (["--freeze-control", "off"], "off"),
-            (["--hosts", "a"], "--hosts"), (["--no-shrink-dispersion"], "--no-shrink-dispersion"),
-            (["--lfc-shrinkage-type=apeglm"], "--lfc-shrinkage-type"),
+            (["--method", "wilcoxon", "--min-mu", "0"], "--min-mu"),
+            (["--method", "t-test", "--corr-method", "bonferroni"], "benjamini-hochberg"),
+            (["--tie-correct"], "wilcoxon"), (["--status-port", "0"], "--status-port"),
+            (["--freeze-control", "on", "--no-shrink-dispersion"], "--no-shrink-dispersion"),
+            (["--freeze-control", "on", "--lfc-shrinkage-type=apeglm"], "--lfc-shrinkage-type"),
+            (["--poisson-init-iter", "3"], "--covariates"), (["--dispersion", "0.3"], "ignores"),
+            (["--optimization-method", "lbfgsb"], "reweighted"),
+            (["--corr-method", "holm"], "holm"), (["--size-factor-scope", "local"], "local"),
+            (["--size-factors", "a", "--size-factor-column", "b"], "--size-factor-column"),
             (["--unheard-of"], "--unheard-of"), (["--max-iter", "0"], "--max-iter"),
             (["--local-workers", "0"], "--listen"), (["--memory-limit", "1M"], "128M"),
             (["--data-name", "a"], "--output"), (["--compat", "crispyx-9"], "crispyx-9"),

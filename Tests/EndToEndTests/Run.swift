@@ -9,6 +9,10 @@ struct Run {
     var input = "screen.h5ad"
     var output = "result.h5ad"
     var extra: [String] = []
+    /// What the program is told about the analysis.
+    var analysis = ["--method", "nb-glm", "--perturbation-column", "perturbation"]
+    /// Time after which a program is killed.
+    var deadline = Duration.seconds(30)
 
     var directory: String { output + ".crispyx" }
     var unfinished: String { ".\(output).unfinished" }
@@ -19,11 +23,20 @@ struct Run {
         try screen.write(folder.file(input), as: storage)
     }
 
+    /// Writes a screen of any values into a new folder, to be analysed with these options.
+    init(
+        _ table: CellTable,
+        as number: CellTable.Number = .float32,
+        _ options: [String]
+    ) throws {
+        folder = try TestFolder()
+        try table.write(folder.file(input), as: number)
+        analysis = options + ["--perturbation-column", "gene"]
+        deadline = .seconds(300)
+    }
+
     var arguments: [String] {
-        [
-            folder.file(input), "--method", "nb-glm", "--perturbation-column", "perturbation",
-            "--output", folder.file(output), "--quiet",
-        ] + extra
+        [folder.file(input)] + analysis + ["--output", folder.file(output), "--quiet"] + extra
     }
 
     static let oneWorker = ["--local-workers", "1", "--threads", "1"]
@@ -34,7 +47,8 @@ struct Run {
             Program.coordinator,
             arguments + more,
             in: folder,
-            variables: variables
+            variables: variables,
+            deadline: deadline
         )
     }
 

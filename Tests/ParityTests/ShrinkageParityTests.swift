@@ -7,6 +7,7 @@ struct ShrinkageParityTests {
     func caseCount() {
         #expect(GoldenCase.of(.shrinkage).count == 17)
         #expect(Self.cachedCases.count == 3)
+        #expect(Self.designCases.count == 3)
     }
 
     @Test(
@@ -24,6 +25,18 @@ struct ShrinkageParityTests {
     @Test("every layer of fits whose effects are shrunk at once", arguments: cachedCases)
     func inline(_ golden: GoldenCase) throws {
         try golden.expectAgreement { try CachedRun($0) }
+    }
+
+    static let designCases = GoldenCase.all {
+        $0.method == .nbGLM && $0.fitPath == .fullDesign && $0.inlineShrinkage == .apeglm
+    }
+
+    @Test(
+        "every layer of full-design fits whose effects are shrunk at once",
+        arguments: designCases
+    )
+    func design(_ golden: GoldenCase) throws {
+        try golden.expectAgreement { try FullDesignRun($0) }
     }
 
     @Test("D16: genes that were not tested get an effect and an error all the same")

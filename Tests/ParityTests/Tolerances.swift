@@ -312,13 +312,13 @@ struct Tolerances: Sendable {
                 "standard_error",
                 "standard_error_ln",
                 "z_score",
-                within: Bound(absolute: 1e-9, relative: 1e-5),
-                because: "follow the dispersion, damped"
+                within: Bound(absolute: 1e-9, relative: 5e-5),
+                because: "follow the dispersion by half at most"
             ),
             Tolerance(
                 "pvalue",
                 "pvalue_adj",
-                within: Bound(absolute: 1e-5, relative: 3e-5, ofLogarithms: true),
+                within: Bound(absolute: 5e-5, relative: 1e-4, ofLogarithms: true),
                 because: "follow z, which enters ln p squared"
             )
         )

@@ -3,7 +3,7 @@ import Statistics
 import Testing
 
 /// A group of cells with nodes and one measured gene.
-private struct MeasuredSample {
+struct MeasuredSample {
     let gene: SampleGene
     let nodes: SizeFactorNodes
     let counts: MeasuredCounts
@@ -12,24 +12,29 @@ private struct MeasuredSample {
         self.gene = gene
         let nodes = SizeFactorNodes(group: gene.group)
         self.nodes = nodes
+        counts = Self.counts(of: gene, nodes: nodes)
+    }
+
+    /// The gene's counts as gene 0 of a table of its own.
+    static func counts(of gene: SampleGene, nodes: SizeFactorNodes) -> MeasuredCounts {
         var byPosition = [UInt32](repeating: 0, count: gene.counts.count)
         for (cell, count) in gene.counts.enumerated() {
             byPosition[Int(gene.group.position[cell])] = count
         }
-        counts = MeasuredCounts(
-            genes: 7..<8,
+        return MeasuredCounts(
+            genes: 0..<1,
             detections: [byPosition.count { $0 > 0 }],
             group: gene.group,
             nodes: nodes
         ) { visit in
             for (position, count) in byPosition.enumerated() where count > 0 {
-                visit(7, UInt32(position), count)
+                visit(0, UInt32(position), count)
             }
         }
     }
 
     func sums(_ predictor: Double, _ dispersion: Double, _ minimum: Double) -> WorkingSums {
-        counts.withGene(7) {
+        counts.withGene(0) {
             WorkingSums(
                 predictor: predictor,
                 dispersion: dispersion,
@@ -153,7 +158,7 @@ struct SizeFactorNodesTests {
                 let counted = zip(factors, counts).reduce(0) {
                     $0 + Double($1.1) * function($1.0)
                 }
-                let measured = sample.counts.withGene(7) { gene in
+                let measured = sample.counts.withGene(0) { gene in
                     zip(sample.nodes.sizeFactors, gene.nodeWeights)
                         .reduce(0) { $0 + $1.1 * function($1.0) }
                 }

@@ -99,29 +99,23 @@ struct RunTermsTests {
         #expect(whyRefused(fewer)?.contains("and \(here) there") == true)
     }
 
-    @Test("a control cache that is damaged or of another screen is refused")
-    func cache() throws {
+    @Test("common resources that are damaged or of another screen are refused")
+    func resources() throws {
         let terms = try RunTerms(welcome())
-        func refused(_ cache: [UInt8], _ sizeFactors: [UInt8]) -> Bool {
+        func refused(_ cache: [UInt8], _ sizeFactors: [UInt8]?) -> Bool {
+            var resources = ["control-cache": cache]
+            resources["size-factors"] = sizeFactors
+            let factory = FitFactory(
+                terms: terms,
+                limits: FitLimits(threads: 1, memoryBytes: 1 << 20),
+                resources: resources
+            )
             do throws(WorkerFailure) {
-                _ = try FitContext(terms: terms, controlCache: cache, sizeFactors: sizeFactors)
+                _ = try factory.make(delegate: Self.silent)
                 return false
             } catch {
                 return true
             }
-        }
-        func cache(genes: Int) -> [UInt8] {
-            let values = [Double](repeating: 0.5, count: genes)
-            var cache = ControlCache(geneCount: genes)
-            cache.controlCells = 9
-            cache[.intercept] = values
-            cache[.controlDispersion] = values
-            cache[.controlWeight] = values
-            cache[.controlMean] = values
-            cache[.dispersion] = values
-            cache[.dispersionTrend] = values
-            cache[.controlExpressing] = [Double](repeating: 4, count: genes)
-            return cache.encoded()
         }
         let factors = [UInt8](repeating: 0, count: 24)
         let whole = cache(genes: Self.geneCount)
@@ -130,5 +124,73 @@ struct RunTermsTests {
         #expect(refused(Array(whole.dropLast()), factors))
         #expect(refused([], factors))
         #expect(refused(whole, Array(factors.dropLast())))
+        #expect(refused(whole, nil))
+    }
+
+    @Test("pieces of another screen and covariates that cannot be read are refused")
+    func pieces() throws {
+        var options = Self.options
+        options.freezeControl = false
+        let pieces = ControlPieces(
+            tiles: [
+                .init(
+                    genes: 0..<Self.geneCount,
+                    nonzeroCount: 1,
+                    byteCount: 1,
+                    digest: Digest128(high: 0, low: 0)
+                )
+            ],
+            cellRuns: []
+        ).encoded()
+        func made(_ options: AnalysisOptions, _ more: [String: [UInt8]]) throws -> Fitting? {
+            let json = try Array(JSONEncoder().encode(options))
+            var welcome = try self.welcome(json: json)
+            welcome.rowSchemaVersion = options.rowSchema.version
+            welcome.rowBytes = UInt64(options.rowSchema.rowByteCount(geneCount: Self.geneCount))
+            var resources = [
+                "control-cache": cache(genes: Self.geneCount),
+                "size-factors": [UInt8](repeating: 0, count: 24),
+            ]
+            resources.merge(more) { $1 }
+            let factory = FitFactory(
+                terms: try RunTerms(welcome),
+                limits: FitLimits(threads: 2, memoryBytes: 1 << 20),
+                resources: resources
+            )
+            return try? factory.make(delegate: Self.silent)
+        }
+        guard case .together(_, let atOnce) = try made(options, ["control-pieces": pieces]) else {
+            Issue.record("fits share the control")
+            return
+        }
+        #expect(atOnce == 2)
+        #expect(try made(options, [:]) == nil)
+        #expect(try made(options, ["control-pieces": Array(pieces.dropLast())]) == nil)
+        options.useControlCache = false
+        let noCovariates = CovariateTable(cellCount: 3).encoded()
+        #expect(
+            try made(options, ["control-pieces": pieces, "covariates": noCovariates]) != nil
+        )
+        #expect(try made(options, ["control-pieces": pieces, "covariates": [1, 2]]) == nil)
+    }
+
+    /// A delegate of fits that never happen.
+    private static var silent: ControlledFitsDelegate {
+        ControlledFitsDelegate(fetch: { _ in }, ended: { _, _ in }, damaged: { _ in })
+    }
+
+    /// A cache of made-up values.
+    private func cache(genes: Int) -> [UInt8] {
+        let values = [Double](repeating: 0.5, count: genes)
+        var cache = ControlCache(geneCount: genes)
+        cache.controlCells = 9
+        cache[.intercept] = values
+        cache[.controlDispersion] = values
+        cache[.controlWeight] = values
+        cache[.controlMean] = values
+        cache[.dispersion] = values
+        cache[.dispersionTrend] = values
+        cache[.controlExpressing] = [Double](repeating: 4, count: genes)
+        return cache.encoded()
     }
 }

@@ -97,9 +97,13 @@ clean_up() {
     done
     for pid in "${processes[@]}" $(inside); do kill -9 "$pid" 2>/dev/null; done
     wait 2>/dev/null
-    if declare -f clean_up_slurm >/dev/null; then clean_up_slurm; fi
+    if declare -f clean_up_ssh >/dev/null; then clean_up_ssh; fi
     for name in "${namespaces[@]}"; do ip netns delete "$name" 2>/dev/null; done
     ip link delete "$bridge" 2>/dev/null
+    if [ "$status" -ne 0 ] && [ ${#failed[@]} -eq 0 ]; then
+        summary
+        echo "  - NOT FINISHED: ended with status $status before every check"
+    fi
     if [ ${#failed[@]} -gt 0 ] || [ "$status" -ne 0 ]; then
         say "logs are kept in $work"
     else

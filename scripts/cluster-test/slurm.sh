@@ -4,7 +4,7 @@
 # One controller and four nodes in a network namespace of their own, several slurmd on one machine.
 start_slurm() {
     slurm=$work/slurm
-    mkdir -p "$slurm"/{state,spool,log} /run/munge
+    mkdir -p "$slurm"/{state,log} "$slurm"/spool/n{1..4}
     make_machine slurm 21
     export SLURM_CONF=$slurm/slurm.conf
     # A key, a socket and a log of this test's own.
@@ -15,7 +15,7 @@ start_slurm() {
     keep setpriv --reuid munge --regid munge --clear-groups /usr/sbin/munged --foreground \
         --key-file="$slurm/munge.key" --socket="$slurm/munge/socket" \
         --pid-file="$slurm/munge/pid" --log-file="$slurm/munge/log" \
-        --seed-file="$slurm/munge/seed" --force
+        --seed-file="$slurm/munge/seed" --force >"$slurm/log/munged" 2>&1
     cat >"$SLURM_CONF" <<END
 ClusterName=crispyx-test
 SlurmctldHost=$(hostname)($network.21)
@@ -44,47 +44,51 @@ InactiveLimit=0
 MinJobAge=600
 SchedulerParameters=requeue_setup_env_fail
 JobRequeue=1
+SlurmdParameters=config_overrides
 NodeName=n[1-4] NodeHostname=$(hostname) NodeAddr=$network.21 Port=[7821-7824] CPUs=4 RealMemory=2000
 PartitionName=test Nodes=n[1-4] Default=YES MaxTime=INFINITE State=UP
 END
+    local version=v1
+    [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] && version=v2
+    printf 'CgroupPlugin=cgroup/%s\nIgnoreSystemd=yes\n' "$version" >"$slurm/cgroup.conf"
     eventually 10 test -S "$slurm/munge/socket"
     keep in_slurm /usr/sbin/slurmctld -D -c >"$slurm/log/ctld.out" 2>&1
     for node in n1 n2 n3 n4; do start_node "$node"; done
     eventually 60 all_idle
 }
 
-in_slurm() { ip netns exec cx-slurm "$@"; }
+# Not "ip netns exec", which hides /sys/fs/cgroup.
+in_slurm() { nsenter --net=/run/netns/cx-slurm "$@"; }
 
 start_node() { keep in_slurm /usr/sbin/slurmd -D -N "$1" >"$slurm/log/$1.out" 2>&1; }
 
 all_idle() { [ "$(in_slurm sinfo -h -t idle -o %D)" = 4 ]; }
 
-# Kills the slurmd of a node and all that it has started, as a power failure would.
+# Kills the slurmd of a node and all that runs there, without a word to anybody, as a power failure
+# would: first the daemons that would report it, then what they have started.
 lose_node() {
-    local pid
-    pid=$(pgrep -f "slurmd -D -N $1\$" | head -1)
-    local steps
-    steps=$(pgrep -f "slurmstepd: \\[.*\\]" || true)
-    kill -9 "$pid" 2>/dev/null
-    for step in $steps; do
-        # A step's daemon keeps its spool folder's name in its environment or arguments.
-        tr '\0' '\n' <"/proc/$step/environ" 2>/dev/null | grep -q "SLURMD_NODENAME=$1\$" &&
-            kill_tree "$step"
+    local pid parent daemons=() rest=()
+    daemons+=("$(pgrep -f "slurmd -D -N $1\$" | head -1)")
+    for pid in $(ip netns pids cx-slurm); do
+        is_of_node "$pid" "$1" || continue
+        rest+=("$pid")
+        parent=$(ps -o ppid= -p "$pid" | tr -d ' ') || continue
+        if [ "$(cat "/proc/$parent/comm" 2>/dev/null)" = slurmstepd ]; then
+            daemons+=("$parent")
+        fi
     done
-    for worker in $(pgrep -f "crispyx-worker --connect @"); do
-        tr '\0' '\n' <"/proc/$worker/environ" 2>/dev/null | grep -q "SLURMD_NODENAME=$1\$" &&
-            kill -9 "$worker" 2>/dev/null
-    done
-    return 0
+    kill -9 "${daemons[@]}" 2>/dev/null || true
+    kill -9 "${rest[@]}" 2>/dev/null || true
 }
 
-kill_tree() {
-    local child
-    for child in $(pgrep -P "$1"); do kill_tree "$child"; done
-    kill -9 "$1" 2>/dev/null
+is_of_node() {
+    { tr '\0' '\n' <"/proc/$1/environ" | grep -q "SLURMD_NODENAME=$2\$"; } 2>/dev/null
 }
 
-submit() {
+# A controller on a busy machine may not answer at once.
+submit() { try_to_submit "$@" || { sleep 10 && try_to_submit "$@"; }; }
+
+try_to_submit() {
     local output=$1
     shift
     (cd "$slurm" && CRISPYX_COORDINATOR=$bin/crispyx-coordinator CRISPYX_WORKER=$bin/crispyx-worker \
@@ -112,18 +116,18 @@ test_slurm() {
     start_slurm || say "not every node is there"
     proof "slurm: $(in_slurm sinfo --version) has four idle nodes" all_idle
     local output=$work/slurm.h5ad job
-    job=$(submit "$output" --time=10)
-    proof "slurm: the template's job completes" eventually 120 has_state "$job" COMPLETED
+    job=$(submit "$output" --time=30)
+    proof "slurm: the template's job completes" eventually 300 has_state "$job" COMPLETED
     proof "slurm: ... with the bytes of a local run" same "$output"
     proof "slurm: ... and a worker on each of four nodes" [ "$(grep -c 'worker joins' \
         "$slurm/crispyx-$job.log")" -ge 4 ]
 
     say "slurm: a node is lost"
     output=$work/slurm-node.h5ad
-    job=$(submit "$output" --time=10)
+    job=$(submit "$output" --time=30)
     eventually 60 grep -q '"event":"row"' "$(events_of "$job")"
     lose_node n3
-    proof "slurm: a run that loses a node completes" eventually 150 has_state "$job" COMPLETED
+    proof "slurm: a run that loses a node completes" eventually 300 has_state "$job" COMPLETED
     proof "slurm: ... with the same bytes" same "$output"
     proof "slurm: ... and the loss was seen" grep -q 'worker died' "$slurm/crispyx-$job.log"
     start_node n3
@@ -132,7 +136,7 @@ test_slurm() {
 
     say "slurm: the time limit comes near (this takes a few minutes)"
     output=$work/slurm-requeue.h5ad
-    job=$(submit "$output" --time=10)
+    job=$(submit "$output" --time=30)
     eventually 60 grep -q '"event":"row"' "$(events_of "$job")"
     # What --signal=B:USR1@120 does at the limit, without waiting for it.
     in_slurm scancel --batch --signal=USR1 "$job"
@@ -140,23 +144,32 @@ test_slurm() {
         eventually 60 has_restarted "$job"
     proof "slurm: ... every row so far was saved" grep -q 'finish with --resume' \
         "$slurm/crispyx-$job.log"
-    proof "slurm: ... and goes on there until it completes" eventually 240 has_state "$job" COMPLETED
+    proof "slurm: ... and goes on there until it completes" eventually 600 has_state "$job" COMPLETED
     proof "slurm: ... with the same bytes" same "$output"
     proof "slurm: ... keeping rows of the first attempt" grep -qE 'resuming.*rows_kept=[1-9]' \
         "$slurm/crispyx-$job.log"
 
+    say "slurm: the first node is lost, and the coordinator with it (this takes a few minutes)"
+    output=$work/slurm-first.h5ad
+    job=$(submit "$output" --time=30)
+    eventually 60 grep -q '"event":"row"' "$(events_of "$job")"
+    lose_node n1
+    proof "slurm: a job that loses its first node is requeued" eventually 120 has_restarted "$job"
+    start_node n1
+    in_slurm scontrol update NodeName=n1 State=RESUME 2>/dev/null || true
+    proof "slurm: ... and completes" eventually 600 has_state "$job" COMPLETED
+    proof "slurm: ... with the same bytes" same "$output"
+
     say "slurm: stopped by a person"
     output=$work/slurm-stopped.h5ad
-    job=$(submit "$output" --time=10)
+    job=$(submit "$output" --time=30)
     eventually 60 grep -q '"event":"row"' "$(events_of "$job")"
     in_slurm scancel --batch --signal=TERM "$job"
     proof "slurm: a job that is asked to stop ends" eventually 60 is_over "$job"
     proof "slurm: ... with exit status 143" [ "$(field_of "$job" ExitCode)" = 143:0 ]
     local first=$job
-    job=$(CRISPYX_RUN_DIR=$slurm/crispyx-$first.run submit "$output" --time=10)
+    job=$(CRISPYX_RUN_DIR=$slurm/crispyx-$first.run submit "$output" --time=30)
     proof "slurm: the same sbatch with its run directory goes on" \
-        eventually 120 has_state "$job" COMPLETED
+        eventually 300 has_state "$job" COMPLETED
     proof "slurm: ... with the same bytes" same "$output"
 }
-
-clean_up_slurm() { rm -rf "${slurm:-/nonexistent}/state"; }

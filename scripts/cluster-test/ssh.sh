@@ -4,7 +4,11 @@
 # Two machines with an sshd, one that nobody has, one that refuses, one that accepts and is silent.
 start_ssh_machines() {
     local folder=$work/ssh machine
-    mkdir -p "$folder" /run/sshd
+    mkdir -p "$folder"
+    if [ ! -d /run/sshd ]; then
+        mkdir /run/sshd
+        made_sshd_folder=yes
+    fi
     ssh-keygen -q -t ed25519 -N '' -f "$folder/user"
     ssh-keygen -q -t ed25519 -N '' -f "$folder/machine"
     cp "$folder/user.pub" "$folder/authorized_keys"
@@ -113,5 +117,7 @@ test_ssh() {
     proof "ssh: ... and the same bytes" same "$output"
     proof "ssh: no worker is left on the machines again" eventually 10 no_workers
 }
+
+clean_up_ssh() { if [ -n "${made_sshd_folder:-}" ]; then rmdir /run/sshd; fi; }
 
 joined_again() { [ "$(joined "$1")" -ge 3 ]; }

@@ -18,6 +18,7 @@ struct CoordinatorCommand: ParsableCommand {
         version: BuildIdentity.release,
         subcommands: [
             RunCommand.self, InspectCommand.self, SimulateCommand.self, ShowCommand.self,
+            ShrinkCommand.self,
         ],
         defaultSubcommand: RunCommand.self
     )

@@ -1,17 +1,24 @@
-import DifferentialExpression
+package import DifferentialExpression
 
 /// Which options go together: everything that would be impossible or without effect is refused
 /// before anything is read.
-struct OptionRules {
+package struct OptionRules {
     /// The options as they would run.
-    let options: AnalysisOptions
+    package let options: AnalysisOptions
     /// Names of the options that were typed, `--x` also for `--no-x`.
-    let given: Set<String>
+    package let given: Set<String>
     /// Whether `--freeze-control on` was typed.
-    let freezeIsAsked: Bool
+    package let freezeIsAsked: Bool
+
+    /// Takes the options and how they came about.
+    package init(options: AnalysisOptions, given: Set<String>, freezeIsAsked: Bool) {
+        self.options = options
+        self.given = given
+        self.freezeIsAsked = freezeIsAsked
+    }
 
     /// Why the options are refused; nil when they are not.
-    var refusal: String? {
+    package var refusal: String? {
         guard options.method == .nbGLM else { return optionsOfAnotherMethod }
         return impossibleFreezing ?? optionsWithoutEffect
     }

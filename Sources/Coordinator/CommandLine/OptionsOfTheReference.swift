@@ -8,16 +8,18 @@ enum OptionsOfTheReference {
         let ignored = "crispyx 0.0.4 takes this option and ignores it; "
         return [
             "--batch-size": memory,
-            "--cell-chunk-size": "sums are cut every 4096 cells of the file, whatever the memory, so "
-                + "that results do not depend on it; leave this option out",
+            "--cell-chunk-size":
+                "sums are cut every 4096 cells of the file, whatever the "
+                + "memory, so that results do not depend on it; leave this option out",
             "--checkpoint-interval": "every row is saved within seconds; leave this option out",
             "--chunk-size": memory,
             "--cook-filter": ignored + "no test is filtered by Cook's distance; leave it out",
-            "--dispersion": ignored + "dispersions are always estimated; leave it out for the same "
-                + "numbers",
+            "--dispersion": ignored
+                + "dispersions are always estimated; leave it out for the same numbers",
             "--irls-batch-size": memory,
             "--max-dense-fraction": memory,
-            "--n-jobs": "processes and threads are set by --local-workers and --threads, and change "
+            "--n-jobs":
+                "processes and threads are set by --local-workers and --threads, and change "
                 + "no number",
             "--share-dispersion": ignored + "--dispersion-scope global is what shares dispersions",
         ]

@@ -1,9 +1,7 @@
 import ArgumentParser
-import ChildProcesses
 import DifferentialExpression
 import Foundation
 import Logging
-import Reporting
 
 /// The command line `crispyx-coordinator [run] INPUT.h5ad ...`.
 struct RunCommand: ParsableCommand {
@@ -77,14 +75,7 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
-        let signals = RunSignals()
-        try signals.start()
-        let log = Logger(
-            program: "crispyx-coordinator",
-            level: logging.quiet ? .warning : logging.verbose ? .debug : .info,
-            format: logging.logFormat
-        )
-        let display = ProgressDisplay(log: log, isQuiet: logging.quiet)
+        let log = logging.logger
         if options.method == .nbGLM, model.freezeControl == .auto, options.freezeControl {
             log.info(
                 """
@@ -93,102 +84,31 @@ struct RunCommand: ParsableCommand {
                 """
             )
         }
-        do {
-            let job = RunJob(
-                request: try request(),
-                log: log,
-                display: display,
-                signals: signals
-            )
-            switch try job.run() {
-            case .signalled(let signal):
-                display.clear()
-                log.notice("stopped; finish with --resume")
-                SignalWatch.endProcess(by: signal)
-            case .reported(let report, let status):
-                try finish(report, status, log)
-            }
-        } catch let failure as RunFailure {
-            display.clear()
-            log.error("\(failure.description)")
-            throw ExitCode(failure.status.rawValue)
-        } catch let exit as ExitCode {
-            throw exit
-        } catch {
-            display.clear()
-            log.error("\(error)")
-            throw ExitCode(ProgramStatus.internalError.rawValue)
-        }
+        let runner = RunRunner(log: log, quiet: logging.quiet, json: outputs.json)
+        try runner.run { try request() }
     }
 
     private func request() throws -> RunRequest {
         // Absolute, so that the record of a run means the same from any working directory.
         let output = URL(filePath: outputs.path(input: input, suffix: options.method.rawValue)).path
-        let runDirectory = outputs.runDir.map { URL(filePath: $0).path } ?? output + ".crispyx"
-        return RunRequest(
+        var request = try RunRequest(
             input: input,
-            matrix: analysis.matrix,
-            geneNameColumn: analysis.geneNameColumn,
-            controlLabel: analysis.controlLabel,
-            perturbations: analysis.perturbations.isEmpty
-                ? nil : try ListArgument.expand(analysis.perturbations),
-            sizeFactorFile: model.sizeFactors,
-            sizeFactorColumn: model.sizeFactorColumn,
-            options: options,
-            scanpyFormat: analysis.scanpyFormat,
-            profiling: outputs.profiling,
             output: output,
-            runDirectory: runDirectory,
-            force: outputs.force,
-            resume: outputs.resume,
-            localWorkers: machine.localWorkers,
-            threads: machine.threads,
-            listen: machine.listenAddress,
-            hosts: try machine.hostEntries(),
-            expectsOthers: machine.listen != nil,
-            numa: try machine.numaNodes(),
-            logFormat: logging.logFormat,
-            tokenFile: machine.tokenFile,
-            memoryBytes: try machine.memoryBytes(),
-            scratchDirectory: machine.scratchDirectory
+            options: options,
+            machine: machine,
+            outputs: outputs,
+            logFormat: logging.logFormat
         )
-    }
-
-    private func finish(
-        _ report: RunReport,
-        _ status: ProgramStatus,
-        _ log: Logger
-    ) throws {
-        if report.outcome == .alreadyComplete {
-            log.notice("the result is there already", metadata: ["path": "\(report.output)"])
+        request.matrix = analysis.matrix
+        request.geneNameColumn = analysis.geneNameColumn
+        request.controlLabel = analysis.controlLabel
+        if !analysis.perturbations.isEmpty {
+            request.perturbations = try ListArgument.expand(analysis.perturbations)
         }
-        if let tally = report.tally {
-            var text =
-                "\(tally.tested) gene tests, \(tally.significant) with an adjusted p-value below 0.05"
-            if options.method == .nbGLM, options.minimumMean > 0 {
-                let share = Double(tally.floored) / Double(max(tally.tested, 1)) * 100
-                text += """
-                    ; in \(Int(share.rounded())) % of them the gene's control mean lies below \
-                    --min-mu \(options.minimumMean), which flattens its fold change
-                    """
-            }
-            log.notice("\(text)")
-        }
-        for lost in report.lost {
-            log.error(
-                "no row for perturbation '\(lost.perturbation)'",
-                metadata: [
-                    "kind": "\(lost.kind.rawValue)",
-                    "reasons": "\(lost.reasons.joined(separator: "; "))",
-                ]
-            )
-        }
-        if outputs.json {
-            print(String(decoding: try report.json(), as: UTF8.self))
-        } else {
-            print(report.output)
-        }
-        if status != .complete { throw ExitCode(status.rawValue) }
+        request.sizeFactorFile = model.sizeFactors
+        request.sizeFactorColumn = model.sizeFactorColumn
+        request.scanpyFormat = analysis.scanpyFormat
+        return request
     }
 }
 

@@ -2,8 +2,10 @@ import NodeTopology
 
 /// Reads the words of one line of a hosts file.
 enum HostLine {
-    /// Options of `ssh` that a hosts file may set: none of them runs a program on this machine, as
-    /// `ProxyCommand` and others would. What is not here belongs into `~/.ssh/config`.
+    /// Options of `ssh` that a hosts file may set.
+    ///
+    /// None of them runs a program on this machine, as `ProxyCommand` and others would; what is not
+    /// here belongs into `~/.ssh/config`.
     static let sshOptions = [
         "AddressFamily", "BindAddress", "BindInterface", "CertificateFile", "Ciphers",
         "Compression", "ConnectTimeout", "GSSAPIAuthentication", "GlobalKnownHostsFile",

@@ -18,6 +18,8 @@ struct Publication {
     let schema: RowSchema
     let cache: ControlCache
     let minimumMean: Double
+    /// The result whose other layers are carried over, when rows are shrunk.
+    var earlier: EarlierRows?
 
     /// Completes, verifies and saves the file, without giving it its final name yet.
     ///
@@ -40,6 +42,7 @@ struct Publication {
                 try markLost(row, lost)
                 continue
             }
+            try earlier?.result.carry(row: row, into: rows)
             let found = try RunFailure.wrapping { () throws(AnnDataWriteError) in
                 try layout.writeGeneLayers(
                     cache,
@@ -47,7 +50,7 @@ struct Publication {
                     hasTests: try hasTests(row),
                     into: rows
                 )
-                try rows.setStatus(row: row, code: 0)
+                try rows.setStatus(row: row, code: earlier?.result.status(row: row) ?? 0)
                 return try layout.digest(row: row, of: rows)
             }
             guard found == expected else {
@@ -89,6 +92,7 @@ struct Publication {
         _ floored: [Bool],
         into tally: inout PairTally
     ) throws(RunFailure) {
+        guard schema.layers.contains(where: { $0.name == "pvalue" }) else { return }
         let p = try values("pvalue", row)
         let adjusted = try values("pvalue_adj", row)
         for gene in p.indices where !p[gene].isNaN {

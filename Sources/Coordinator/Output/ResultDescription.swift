@@ -14,6 +14,8 @@ struct ResultDescription {
     /// Size factors of the cells with a label, in file order.
     let sizeFactors: [Double]
     let fingerprint: Fingerprint
+    /// The matrix that was tested, when statistics in scanpy's form are wanted; nil otherwise.
+    let scanpyMatrix: MatrixChoice?
 
     /// The layout to create the file with, with provenance added.
     var layout: ResultLayout {
@@ -23,7 +25,15 @@ struct ResultDescription {
             genes: genes,
             layers: schema.layers.map { ($0.name, $0.type == .float32 ? .float32 : .float64) },
             uns: uns,
-            statusCategories: Self.statusCategories
+            statusCategories: Self.statusCategories,
+            scanpyGroups: scanpyMatrix.map { matrix in
+                ScanpyGroups(
+                    method: options.method.rawValue,
+                    reference: plan.controlLabel,
+                    correction: options.correction.rawValue,
+                    inputLayer: matrix.layerName
+                )
+            }
         )
     }
 

@@ -15,8 +15,7 @@ struct RowLayout {
     /// - Throws: `AnnDataWriteError` when writing fails.
     func write(_ bytes: [UInt8], row: Int, into rows: ResultRows) throws(AnnDataWriteError) {
         var offset = 0
-        for (layer, description) in schema.layers.enumerated()
-        where description.scope == .perPair {
+        for layer in pairLayers(of: rows) {
             let length = rows.map.rowByteCount(layer: layer)
             try Self.write(bytes[offset..<offset + length], layer: layer, row: row, into: rows)
             offset += length
@@ -38,8 +37,8 @@ struct RowLayout {
         hasTests: Bool,
         into rows: ResultRows
     ) throws(AnnDataWriteError) {
-        for (layer, description) in schema.layers.enumerated()
-        where description.scope == .perGene {
+        for description in schema.layers where description.scope == .perGene {
+            guard let layer = rows.map.layerIndex(description.name) else { continue }
             if !hasTests, description.type == .float64 {
                 try rows.fill(layer: layer, row: row, with: .nan)
             } else {
@@ -56,12 +55,21 @@ struct RowLayout {
     /// The digest of a row as it lies in the file, to compare with the one in the journal.
     func digest(row: Int, of rows: ResultRows) throws(AnnDataWriteError) -> Digest128 {
         let digester = Digester()
-        for (layer, description) in schema.layers.enumerated()
-        where description.scope == .perPair {
+        for layer in pairLayers(of: rows) {
             let bytes = try rows.read(layer: layer, row: row)
             bytes.withUnsafeBytes { digester.update($0) }
         }
         return digester.finish()
+    }
+
+    /// Where the layers of a row lie in the file, in schema order.
+    private func pairLayers(of rows: ResultRows) -> [Int] {
+        schema.pairLayers.map { layer in
+            guard let index = rows.map.layerIndex(layer.name) else {
+                preconditionFailure("the result has no layer \(layer.name)")
+            }
+            return index
+        }
     }
 
     private static func write(

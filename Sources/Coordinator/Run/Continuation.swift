@@ -31,7 +31,7 @@ struct RunOpening {
     /// Begins anew: freezes the state, lays out the unpublished result, writes the record.
     func begin(
         _ options: AnalysisOptions,
-        layout: (GlobalResult) -> ResultLayout,
+        layout: (GlobalResult) throws(RunFailure) -> ResultLayout,
         global: GlobalResult
     ) throws(RunFailure) -> Continuation {
         try directory.create()
@@ -40,8 +40,9 @@ struct RunOpening {
         let previous = try FileLock(request.partialResult, owner: request.output)
         directory.clear(keepingOwner: true, keeping: request.tokenFile)
         unlink(request.partialResult)
+        let laidOut = try layout(global)
         let map = try RunFailure.wrapping { () throws(AnnDataWriteError) in
-            try ResultFile.create(path: request.partialResult, layout: layout(global))
+            try ResultFile.create(path: request.partialResult, layout: laidOut)
         }
         let lock = try FileLock(request.partialResult, owner: request.output)
         withExtendedLifetime(previous) {}

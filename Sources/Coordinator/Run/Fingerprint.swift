@@ -84,15 +84,19 @@ extension Fingerprint {
     init(
         options: AnalysisOptions,
         schema: RowSchema,
-        screen: LoadedScreen
+        screen: LoadedScreen,
+        request: RunRequest
     ) throws(RunFailure) {
+        var extras = screen.extras
+        if let earlier = request.earlier { extras.append(("earlier", earlier.result.digest.bytes)) }
+        if request.scanpyFormat { extras.append(("scanpy-format", [])) }
         try self.init(
             options: options,
             schema: schema,
             plan: screen.plan,
             genes: screen.genes,
             blocks: screen.counts.blocks,
-            extras: screen.extras
+            extras: extras
         )
     }
 }

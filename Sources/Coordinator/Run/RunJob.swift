@@ -51,8 +51,10 @@ final class RunJob {
         let fingerprint = try Fingerprint(
             options: options,
             schema: schema,
-            screen: screen
+            screen: screen,
+            request: request
         )
+        try request.earlier?.check(genes: screen.genes, content: fingerprint.content)
         var report = report(screen, fingerprint)
         if let published = try alreadyPublished(fingerprint) {
             report.outcome = .alreadyComplete
@@ -66,6 +68,7 @@ final class RunJob {
         }
         let state = try open(directory, screen, options, fingerprint)
         report.resumedRows = state.digests.count
+        clock.ended("freezing", &report)
         let server = RunService(
             request: request,
             placements: placements,
@@ -174,6 +177,7 @@ final class RunJob {
     private func report(_ screen: LoadedScreen, _ fingerprint: Fingerprint) -> RunReport {
         var report = RunReport(
             outcome: .computed,
+            input: URL(filePath: request.input).path,
             output: request.output,
             fingerprint: fingerprint.text,
             method: request.options.method.rawValue,
@@ -185,6 +189,7 @@ final class RunJob {
             nonzeros: screen.report.nonzeros
         )
         report.bytesSpilled = screen.counts.blocks.bytesSpilled
+        if request.profiling { report.profile = RunProfile() }
         clock.ended("reading", &report)
         return report
     }
@@ -225,15 +230,19 @@ final class RunJob {
         FailPoint.pass("frozen")
         return try opening.begin(
             options,
-            layout: { global in
-                ResultDescription(
+            layout: { global throws(RunFailure) in
+                if let earlier = self.request.earlier {
+                    return try earlier.layout(fingerprint: fingerprint.text, options: options)
+                }
+                return ResultDescription(
                     options: options,
                     schema: self.schema,
                     plan: screen.plan,
                     genes: screen.genes,
                     sizeFactors: global.sizeFactors.isEmpty
                         ? [] : screen.counts.labelledCells.map { global.sizeFactors[$0] },
-                    fingerprint: fingerprint
+                    fingerprint: fingerprint,
+                    scanpyMatrix: self.request.scanpyFormat ? self.request.matrix : nil
                 ).layout
             },
             global: global
@@ -289,10 +298,18 @@ final class RunJob {
             rows: state.rows,
             schema: schema,
             cache: state.global.cache,
-            minimumMean: request.options.minimumMean
+            minimumMean: request.options.minimumMean,
+            earlier: request.earlier
         )
         FailPoint.pass("before-publication")
         let tally = try publication.complete(digests: digests, lost: lost)
+        try RunFailure.wrapping { () throws(AnnDataWriteError) in
+            try ScanpyGroups.fill(
+                state.rows,
+                genes: screen.genes,
+                memoryBytes: request.memory.controlTile
+            )
+        }
         let frame = try FrameDigest.compute(path: state.rows.path, map: state.rows.map)
         guard "\(frame)" == state.frameDigest else {
             throw RunFailure(
@@ -311,7 +328,7 @@ final class RunJob {
         }
         FailPoint.pass("after-rename")
         let labels = screen.plan.perturbations
-        report.tally = tally
+        report.tally = schema == .shrinkage ? nil : tally
         report.lost = lost.map {
             RunReport.Lost(
                 perturbation: labels[$0.perturbation],
@@ -331,13 +348,28 @@ final class RunJob {
     }
 }
 
-/// Seconds from one stage's end to the next.
+/// Time and memory from one stage's end to the next.
 private struct StageClock {
     private var last = monotonicNanoseconds()
+    private var lastCPU = RunProfile.usage(ofChildren: false).cpuSeconds
 
     mutating func ended(_ stage: String, _ report: inout RunReport) {
         let now = monotonicNanoseconds()
-        report.seconds[stage] = Double(now - last) / 1e9
+        let (cpu, peak) = RunProfile.usage(ofChildren: false)
+        let seconds = Double(now - last) / 1e9
+        report.seconds[stage] = seconds
+        report.profile?.stages.append(
+            RunProfile.Stage(
+                name: stage,
+                wallSeconds: seconds,
+                cpuSeconds: cpu - lastCPU,
+                peakBytes: peak
+            )
+        )
+        let children = RunProfile.usage(ofChildren: true)
+        report.profile?.workerCPUSeconds = children.cpuSeconds
+        report.profile?.workerPeakBytes = children.peakBytes
         last = now
+        lastCPU = cpu
     }
 }

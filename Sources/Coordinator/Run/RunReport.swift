@@ -13,6 +13,8 @@ struct RunReport: Codable {
     }
 
     var outcome: Outcome
+    /// Path of the screen, as the run read it.
+    var input: String
     var output: String
     var fingerprint: String
     var method: String
@@ -29,6 +31,8 @@ struct RunReport: Codable {
     /// Seconds of each stage.
     var seconds: [String: Double] = [:]
     var bytesSpilled = 0
+    /// Time and memory of the stages, when they were asked for.
+    var profile: RunProfile?
 
     /// A perturbation without a row.
     struct Lost: Codable {

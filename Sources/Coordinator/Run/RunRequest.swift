@@ -22,6 +22,8 @@ struct RunRequest: Sendable {
     /// Options that decide the numbers; the control label is filled in once it is known.
     var options: AnalysisOptions
 
+    /// The result whose rows are shrunk, for that method.
+    var earlier: EarlierRows?
     /// Whether `uns/rank_genes_groups` is written too.
     var scanpyFormat: Bool
     /// Whether time and memory of every stage are recorded.

@@ -82,7 +82,14 @@ struct RunService {
                 )
         }
         let display = display
+        let events = try EventLog(directory.eventsPath)
         var configuration = try self.configuration(state, runID)
+        if let control = configuration.resources.control {
+            // Prepared control values take up to about 24 bytes a nonzero.
+            configuration.controlBytes = control.pieces.tiles.reduce(0) {
+                $0 + 24 * $1.nonzeroCount
+            }
+        }
         configuration.onlyHostsWork = hosts != nil && workers == nil && !request.expectsOthers
         let server = RunServer(
             configuration: configuration,
@@ -90,11 +97,15 @@ struct RunService {
             writer: writer,
             localWorkers: workers,
             hostWorkers: hosts,
-            events: try EventLog(directory.eventsPath),
+            events: events,
             log: log,
             progress: { display.show("fitting", $0, unit: "perturbations") }
         )
         let outcome = server.run()
+        if let control = configuration.resources.control {
+            let pieces = control.pieces.tiles.count + control.pieces.cellRuns.count
+            events.note("control_pieces", ["pieces": "\(pieces)", "sent": "\(control.sentCount)"])
+        }
         listener?.close()
         workers?.endAll()
         hosts?.endAll()
@@ -156,7 +167,10 @@ struct RunService {
             common: common,
             blocks: screen.counts.blocks,
             groupOfPerturbation: screen.plan.testedGroups,
-            control: try servedControl()
+            control: try servedControl(),
+            inputs: request.earlier.map { earlier in
+                (earlier.inputBytes, { try earlier.input(row: $0) })
+            }
         )
     }
 

@@ -57,10 +57,24 @@ struct ScreenReading {
             control: request.controlLabel,
             perturbations: request.perturbations
         )
-        let userSizeFactors = try userSizeFactors(file)
+        if request.scanpyFormat,
+            let problem = ScanpyGroups.problem(perturbations: plan.perturbations)
+        {
+            throw RunFailure(.usage, problem)
+        }
+        let userSizeFactors = try userSizeFactors(file, labels)
         let covariates = try covariates(file)
         let values = try values(file)
         note(plan, genes)
+        note(
+            DesignReview(
+                covariates: covariates,
+                groupOfCell: labels.codes,
+                controlGroup: plan.controlGroup,
+                testedGroups: plan.testedGroups
+            ),
+            plan
+        )
         let (blocks, report) = try ingest(
             file,
             labels,
@@ -85,7 +99,13 @@ struct ScreenReading {
         )
     }
 
-    private func userSizeFactors(_ file: ScreenFile) throws(RunFailure) -> [Double]? {
+    private func userSizeFactors(
+        _ file: ScreenFile,
+        _ labels: CellLabels
+    ) throws(RunFailure) -> [Double]? {
+        if let earlier = request.earlier {
+            return try earlier.sizeFactors(groupOfCell: labels.codes)
+        }
         if let path = request.sizeFactorFile {
             return try SizeFactorFile.read(path, cellCount: file.cellCount)
         }
@@ -147,7 +167,9 @@ struct ScreenReading {
                 try labels.codes.withUnsafeBufferPointer { codes in
                     try builder.append(
                         cells,
-                        groups: UnsafeBufferPointer(rebasing: codes[first..<first + cells.cellCount])
+                        groups: UnsafeBufferPointer(
+                            rebasing: codes[first..<first + cells.cellCount]
+                        )
                     )
                 }
                 progress(first + cells.cellCount, labels.codes.count)
@@ -233,6 +255,30 @@ struct ScreenReading {
         if GeneNames.lookLikeIdentifiers(genes) {
             log.warning(
                 "gene names look like database identifiers; --gene-name-column may hold symbols"
+            )
+        }
+    }
+
+    private func note(_ review: DesignReview, _ plan: ScreenPlan) {
+        if !review.confounded.isEmpty {
+            let names = review.confounded.map { plan.perturbations[$0] }
+            log.warning(
+                """
+                these perturbations cannot be told from the covariates; their effects mean nothing: \
+                \(ScreenPlan.quoted(names))
+                """
+            )
+        }
+        for (covariate, rows) in Dictionary(
+            grouping: review.missing.keys,
+            by: { review.missing[$0] }
+        ) {
+            let names = rows.sorted().map { plan.perturbations[$0] }
+            log.warning(
+                """
+                covariate '\(covariate ?? "")' has no value in some cells; nothing can be fitted for \
+                \(ScreenPlan.quoted(names))
+                """
             )
         }
     }

@@ -1,5 +1,6 @@
 import ChildProcesses
 import ComputeThreads
+import DifferentialExpression
 import Digests
 import Logging
 import NIOCore
@@ -19,6 +20,8 @@ final class RunServer {
         var resources: ServedResources
         var units: [UnitOfWork]
         var durable: Set<PerturbationIndex>
+        /// Bytes that the control cells take in a worker that keeps them all; 0 when none reads them.
+        var controlBytes = 0
         var policy = SchedulingPolicy()
         /// Whether nobody but the machines of the hosts file is expected to fit.
         var onlyHostsWork = false
@@ -202,12 +205,21 @@ final class RunServer {
             tell(
                 .workerJoined(
                     WorkerID(id),
-                    threads: Int(hello.threads),
+                    threads: fitsAtOnce(hello),
                     memoryBytes: hello.memoryBytes,
                     host: hello.host
                 )
             )
         }
+    }
+
+    /// Fits that a worker has in progress at once: leases must not leave it short of them.
+    private func fitsAtOnce(_ hello: Hello) -> Int {
+        ControlPieces.fitsAtOnce(
+            threads: Int(hello.threads),
+            // A quarter of a worker's memory is for control cells.
+            fitInMemory: configuration.controlBytes <= Int(clamping: hello.memoryBytes / 4)
+        )
     }
 
     private func answer(_ request: ResourceRequest, _ id: UInt64) {

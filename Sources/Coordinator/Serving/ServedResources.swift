@@ -3,6 +3,7 @@ package import DifferentialExpression
 import Digests
 import NIOCore
 package import Scheduling
+import Synchronization
 package import WireProtocol
 
 /// What workers may fetch by name.
@@ -26,7 +27,8 @@ package struct ServedResources: Sendable {
     private let fixed: [String: [UInt8]]
     private let blocks: BlockStore
     private let groupOfPerturbation: [Int]
-    private let control: ServedControl?
+    /// The control cells in pieces; nil when no fit reads them.
+    package let control: ServedControl?
     private let inputs: (byteCount: Int, read: Inputs)?
 
     /// Descriptions of the resources that every worker fetches first.
@@ -109,6 +111,7 @@ package struct ServedResources: Sendable {
         }
         if let control, let piece = control.source(of: name) {
             return Source(byteCount: piece.byteCount) { range in
+                if range.lowerBound == 0 { control.noteSent() }
                 var bytes: [UInt8] = []
                 try piece.blocks.read(
                     group: piece.group,
@@ -158,6 +161,11 @@ package struct ServedControl: Sendable {
     private let tiles: [BlockStore]
     private let blocks: BlockStore
     private let group: Int
+    private let sent = PieceTally()
+
+    /// Pieces sent so far, each as often as a worker asked for it: far more than there are when
+    /// workers cannot keep them.
+    package var sentCount: Int { sent.count }
 
     /// Pairs tiles with the control's own block.
     package init(_ tiled: TiledControl, blocks: BlockStore, group: Int) {
@@ -166,6 +174,9 @@ package struct ServedControl: Sendable {
         self.blocks = blocks
         self.group = group
     }
+
+    /// Counts a piece whose first bytes are sent.
+    func noteSent() { sent.add() }
 
     /// Where a piece's bytes lie; nil for a name that is no piece.
     func source(of name: String) -> (blocks: BlockStore, group: Int, offset: Int, byteCount: Int)? {
@@ -180,6 +191,15 @@ package struct ServedControl: Sendable {
         default: return nil
         }
     }
+}
+
+/// Counts what was sent; the copies of a value share it.
+private final class PieceTally: Sendable {
+    private let sent = Mutex(0)
+
+    var count: Int { sent.withLock { $0 } }
+
+    func add() { sent.withLock { $0 += 1 } }
 }
 
 extension Bytes16 {

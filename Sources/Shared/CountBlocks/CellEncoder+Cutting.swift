@@ -10,7 +10,10 @@ extension CellEncoder {
         switch segment.kind {
         case .integerCounts:
             segment.withCells { cells in
-                cut(cells.rows, cells.starts, cells.genes, cells.counts, ranges) { starts, genes, values in
+                cut(cells.rows, cells.starts, cells.genes, cells.counts, ranges) {
+                    starts,
+                    genes,
+                    values in
                     encode(firstRow: 0, starts: starts, genes: genes, counts: values)
                 }
             }
@@ -25,7 +28,10 @@ extension CellEncoder {
         _ ranges: [Range<Int>]
     ) -> [EncodedCells] {
         segment.withValues(of: type) { cells in
-            cut(cells.rows, cells.starts, cells.genes, cells.values, ranges) { starts, genes, values in
+            cut(cells.rows, cells.starts, cells.genes, cells.values, ranges) {
+                starts,
+                genes,
+                values in
                 encode(firstRow: 0, starts: starts, genes: genes, values: values)
             }
         }

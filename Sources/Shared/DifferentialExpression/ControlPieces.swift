@@ -67,7 +67,6 @@ package struct ControlPieces: Equatable, Sendable {
         self.cellRuns = cellRuns
     }
 
-
     /// The pieces as bytes: both counts, then each tile and run as numbers of eight bytes.
     package func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
@@ -98,7 +97,8 @@ package struct ControlPieces: Equatable, Sendable {
     /// - Parameters:
     ///   - bytes: The encoded pieces; may come from anywhere.
     ///   - geneCount: Genes of the screen, which the tiles must cover in order.
-    /// - Returns: nil for anything but pieces of such a screen.
+    ///
+    /// Gives nil for anything but pieces of such a screen.
     package init?(bytes: [UInt8], geneCount: Int) {
         guard bytes.count >= 16 else { return nil }
         var reader = LittleEndianReader(bytes: bytes)

@@ -4,7 +4,7 @@ import Statistics
 /// Σ x, Σ x² and the number of nonzeros over the cells of one group, for some genes.
 ///
 /// Partial sums in the storage type run over the cells of one chunk in file order and are added up
-/// in double precision, chunk by chunk (docs/numbers.md, E9).
+/// in double precision, chunk by chunk (docs/numbers.md, E20).
 ///
 /// `@unchecked`: used by one thread at a time.
 final class ExpressionSums<Value: TestedValue>: @unchecked Sendable {

@@ -7,6 +7,12 @@ package struct PerturbationRow: Sendable {
     package let perturbation: UInt32
     /// All per-pair layers in schema order, little-endian.
     package let bytes: [UInt8]
+
+    /// Takes a row's bytes.
+    package init(perturbation: UInt32, bytes: [UInt8]) {
+        self.perturbation = perturbation
+        self.bytes = bytes
+    }
 }
 
 /// Fits one perturbation at a time against a frozen control (docs/numbers.md, E5).

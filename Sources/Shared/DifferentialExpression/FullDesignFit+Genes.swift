@@ -25,7 +25,7 @@ extension FullDesignFit {
     func visit(_ visit: GeneVisit) {
         let index = Int(genes.fittedIndex[visit.gene])
         switch phase {
-        case .nothingToFit, .logSums, .sizeFactors: break
+        case .nothingToFit, .logSums, .sizeFactors, .shrinkEffects: break
         case .poisson:
             if index >= 0, !visit.model.hasMissingNumber { fitPoisson(visit, index) }
         case .fit:

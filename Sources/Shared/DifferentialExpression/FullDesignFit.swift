@@ -6,7 +6,8 @@ import Synchronization
 ///
 /// Phases: size factors of the comparison where it has its own; Poisson iterations, which all genes
 /// end together; each gene's fit; with more than two columns the rest of the iterations up to the last
-/// of its batch; the posterior dispersion, which needs every gene's estimate.
+/// of its batch; the posterior dispersion, which needs every gene's estimate; the shrinkage of
+/// effects.
 ///
 /// `@unchecked`: phases are separated by barriers, and within one a gene or cell belongs to one
 /// visitor; what visitors share is behind a mutex.
@@ -20,6 +21,7 @@ package final class FullDesignFit: PhasedFit, @unchecked Sendable {
         case fit
         case batch
         case posterior
+        case shrinkEffects
     }
 
     let analysis: FullDesignAnalysis
@@ -44,6 +46,9 @@ package final class FullDesignFit: PhasedFit, @unchecked Sendable {
     var batchTargets: [Int] = []
     var trend: [Double] = []
     var prior: PosteriorDispersion?
+    /// Dispersions of the finished fit, and its effects while they are shrunk.
+    private var finalDispersions: [Double] = []
+    private(set) var effects: FullDesignEffects?
 
     init(analysis: FullDesignAnalysis, perturbation: UInt32, segments: [DecodedSegment]) {
         self.analysis = analysis
@@ -69,7 +74,7 @@ package final class FullDesignFit: PhasedFit, @unchecked Sendable {
         switch phase {
         case .nothingToFit: .nothing
         case .sizeFactors: .cells
-        case .logSums, .poisson, .fit, .batch, .posterior: .geneTiles
+        case .logSums, .poisson, .fit, .batch, .posterior, .shrinkEffects: .geneTiles
         }
     }
 
@@ -119,6 +124,10 @@ package final class FullDesignFit: PhasedFit, @unchecked Sendable {
             }
             return
         }
+        if phase == .shrinkEffects {
+            effects?.visit(genes: range, control: tile.counts, perturbed: counts)
+            return
+        }
         let comparison = comparison(tile.control)
         comparison.withScratch { scratch in
             for gene in range {
@@ -162,7 +171,8 @@ package final class FullDesignFit: PhasedFit, @unchecked Sendable {
             batchTargets = Self.batchTargets(genes.states, size: batchSize)
             phase = .batch
         case .batch: return endOfFits()
-        case .posterior: return row(trend: trend, dispersions: Array(genes.dispersions))
+        case .posterior: return rowUnlessShrunk(Array(genes.dispersions))
+        case .shrinkEffects: return row(trend: trend, dispersions: finalDispersions)
         }
         return nil
     }
@@ -258,13 +268,16 @@ package final class FullDesignFit: PhasedFit, @unchecked Sendable {
     private func endOfFits() -> PerturbationRow? {
         let options = analysis.options
         let own = genes.ownByGene
-        guard options.shrinkDispersion else { return row(trend: own, dispersions: own) }
+        guard options.shrinkDispersion else {
+            trend = own
+            return rowUnlessShrunk(own)
+        }
         let means = Array(genes.means)
         let fitted = DispersionTrend(means: means, dispersions: own)
         trend = means.map { fitted.value(atMean: $0) }
         guard options.useMAPDispersion else {
             let shrunken = EmpiricalBayesDispersion.shrink(own: own, trend: trend)
-            return row(trend: trend, dispersions: shrunken)
+            return rowUnlessShrunk(shrunken)
         }
         let cells = analysis.controlCells + rows.count
         let variance = ComparisonDispersion.priorVariance(
@@ -275,6 +288,19 @@ package final class FullDesignFit: PhasedFit, @unchecked Sendable {
         priorVariance = variance
         prior = PosteriorDispersion(cells: cells, priorVariance: variance)
         phase = .posterior
+        return nil
+    }
+
+    /// The row, or nil after turning to the phase that shrinks its effects.
+    private func rowUnlessShrunk(_ dispersions: [Double]) -> PerturbationRow? {
+        guard analysis.options.inlineShrinkage == .apeglm, let comparison = made.withLock({ $0 })
+        else { return row(trend: trend, dispersions: dispersions) }
+        finalDispersions = dispersions
+        effects = FullDesignEffects(
+            sides: comparison.fitted,
+            fits: earlierFits(dispersions, columns: comparison.fitted.model.fittedColumns.count)
+        )
+        phase = .shrinkEffects
         return nil
     }
 }

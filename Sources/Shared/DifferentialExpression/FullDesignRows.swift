@@ -57,10 +57,50 @@ extension FullDesignFit {
             layers.ownDispersion = genes.ownByGene
         }
         for (index, gene) in genes.fitted.enumerated() { add(index, gene, &layers) }
+        layers.shrunken = effects?.row
         return PerturbationRow(
             perturbation: perturbation,
             bytes: layers.encoded(options: analysis.options)
         )
+    }
+
+    /// What the fit knows of every gene; no coefficients and no error where it reports none.
+    ///
+    /// - Parameters:
+    ///   - dispersions: Dispersion of every gene.
+    ///   - columns: Fitted columns.
+    /// - Returns: One fit a gene.
+    func earlierFits(_ dispersions: [Double], columns: Int) -> [EarlierFit] {
+        let missing = [Double](repeating: .nan, count: columns)
+        return dispersions.indices.map { gene in
+            let index = Int(genes.fittedIndex[gene])
+            guard index >= 0, let coefficients = coefficients(ofGene: gene),
+                let error = reportedError(index, effect: coefficients[1])
+            else {
+                return EarlierFit(
+                    coefficients: missing,
+                    standardError: .nan,
+                    dispersion: dispersions[gene]
+                )
+            }
+            return EarlierFit(
+                coefficients: coefficients,
+                standardError: error,
+                dispersion: dispersions[gene]
+            )
+        }
+    }
+
+    /// The standard error of a fitted gene that is reported; nil for one that is not.
+    ///
+    /// What the fit itself could not tell stays untested, whatever came after it.
+    private func reportedError(_ index: Int, effect: Double) -> Double? {
+        let state = genes.states[index]
+        guard state.convergedAt != nil, effect.isFinite, state.standardError.isFinite,
+            state.standardError > 0
+        else { return nil }
+        let posteriorError = genes.posteriorErrors[index]
+        return posteriorError.isNaN ? state.standardError : posteriorError
     }
 
     private func add(_ index: Int, _ gene: Int, _ layers: inout RowLayers) {
@@ -71,15 +111,13 @@ extension FullDesignFit {
             // With two columns the iteration that converged counts too.
             layers.iterations[gene] = Float(convergedAt)
         }
-        // What the fit itself could not tell stays untested, whatever came after it.
-        guard state.convergedAt != nil, let coefficients = coefficients(ofGene: gene),
-            state.standardError.isFinite, state.standardError > 0
+        guard let coefficients = coefficients(ofGene: gene),
+            let error = reportedError(index, effect: coefficients[1])
         else { return }
-        let posteriorError = genes.posteriorErrors[index]
         layers.setTest(
             gene,
             effect: coefficients[1],
-            standardError: posteriorError.isNaN ? state.standardError : posteriorError,
+            standardError: error,
             intercept: coefficients[0]
         )
     }

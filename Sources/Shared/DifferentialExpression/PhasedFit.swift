@@ -65,6 +65,7 @@ package protocol PhasedAnalysis: Sendable {
     /// - Parameters:
     ///   - nonzeros: Nonzeros of the tile's genes over all control cells.
     ///   - genes: Genes of the tile.
+    /// - Returns: The estimate, for a memory budget.
     func tileBytes(nonzeros: Int, genes: Int) -> Int
 
     /// About the bytes that a fit takes beside its decoded cells.
@@ -72,6 +73,7 @@ package protocol PhasedAnalysis: Sendable {
     /// - Parameters:
     ///   - nonzeros: Nonzeros of the perturbation's cells.
     ///   - genes: Genes of the screen.
+    /// - Returns: The estimate, for a memory budget.
     func fitBytes(nonzeros: Int, genes: Int) -> Int
 
     /// Prepares the control values of some genes for all fits of the process.

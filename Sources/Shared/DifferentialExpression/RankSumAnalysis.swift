@@ -1,6 +1,6 @@
 package import CountBlocks
 
-/// Tests perturbations against the control by Wilcoxon's rank-sum test (docs/numbers.md, E11).
+/// Tests perturbations against the control by Wilcoxon's rank-sum test (docs/numbers.md, E22).
 package struct RankSumAnalysis: PhasedAnalysis {
     private let geneCount: Int
     private let options: AnalysisOptions

@@ -1,4 +1,4 @@
-/// Where the t-test's partial sums begin anew (docs/numbers.md, E9).
+/// Where the t-test's partial sums begin anew (docs/numbers.md, E20).
 ///
 /// The published package adds up 4,096 cells of the file at a time in the storage type of the
 /// values, and those partial sums in double precision. Cells without a label are not counted,

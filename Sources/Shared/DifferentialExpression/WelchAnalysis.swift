@@ -1,7 +1,7 @@
 package import CountBlocks
 import Statistics
 
-/// Tests one perturbation at a time against the control by Welch's t-test (docs/numbers.md, E9).
+/// Tests one perturbation at a time against the control by Welch's t-test (docs/numbers.md, E20).
 package struct WelchAnalysis: Sendable {
     private let geneCount: Int
     private let chunks: SumChunks

@@ -1,7 +1,7 @@
 /// Fold changes between means of log1p-normalised expression.
 ///
 /// log2((e^m1 - 1 + ε) / (e^m0 - 1 + ε)) with ε = 1e-9; m1 is the perturbation's mean, m0 the
-/// control's (docs/numbers.md, E10).
+/// control's (docs/numbers.md, E21).
 package enum MeanFoldChange {
     /// e^m - 1 + ε of one group's mean, in the precision of the mean.
     @inline(__always)

@@ -79,22 +79,49 @@ package struct MeasuredComparison {
     ) -> Double {
         guard isUnbounded else { return cellwise(rho: rho, group: group, gene: gene) }
         let guardTerm = NegativeBinomialLikelihood.guardTerm
-        var cells = 0.0
-        var counts = 0.0
+        var cellLanes = SIMD2<Double>(repeating: 0)
+        var countLanes = cellLanes
         let inverse = 1 / rho
-        for index in 0..<nodes.count {
-            let mean = scale * nodes.sizeFactors[index]
-            let logRatio = RealFunctions.log1p((mean + guardTerm) * inverse)
-            cells += nodes.cellWeights[index] * logRatio
-            // ln(μ/q + ε) with q = ρ + μ + ε is ln μ - ln q + ln(1 + ε q/μ), and ln q needs no
-            // logarithm of its own.
-            let small = guardTerm * (rho + mean + guardTerm) / mean
-            let correction = small < 1e-9 ? small : RealFunctions.log1p(small)
-            counts +=
-                gene.nodeWeights[index]
-                * (predictor + nodes.offsets[index] - logRatio + correction)
+        withNodes(nodes) { sizes, offsets, weights in
+            for index in stride(from: 0, to: sizes.count, by: 2) {
+                let mean = scale * Self.load2(sizes, index)
+                let logRatio = RealFunctions.log1pOfNonnegative((mean + guardTerm) * inverse)
+                cellLanes += Self.load2(weights, index) * logRatio
+                // ln(μ/q + ε) with q = ρ + μ + ε is ln μ - ln q + ln(1 + ε q/μ), and ln q needs no
+                // logarithm of its own.
+                let small = guardTerm * (rho + mean + guardTerm) / mean
+                let correction =
+                    small.max() < 1e-9 ? small : RealFunctions.log1pOfNonnegative(small)
+                countLanes +=
+                    Self.load2(gene.nodeWeights, index)
+                    * (predictor + Self.load2(offsets, index) - logRatio + correction)
+            }
         }
+        let cells = cellLanes[0] + cellLanes[1]
+        let counts = countLanes[0] + countLanes[1]
         return counts - rho * cells - gene.countSum * RealFunctions.log(rho)
+    }
+
+    private func withNodes(
+        _ nodes: borrowing SizeFactorNodes,
+        _ body: (
+            _ sizes: UnsafeBufferPointer<Double>,
+            _ offsets: UnsafeBufferPointer<Double>,
+            _ weights: UnsafeBufferPointer<Double>
+        ) -> Void
+    ) {
+        nodes.sizeFactors.withUnsafeBufferPointer { sizes in
+            nodes.offsets.withUnsafeBufferPointer { offsets in
+                nodes.cellWeights.withUnsafeBufferPointer { body(sizes, offsets, $0) }
+            }
+        }
+    }
+
+    /// Two neighbouring elements; nodes come in fours.
+    @inline(__always)
+    private static func load2(_ values: UnsafeBufferPointer<Double>, _ index: Int) -> SIMD2<Double>
+    {
+        SIMD2(values[index], values[index + 1])
     }
 
     private func cellwise(

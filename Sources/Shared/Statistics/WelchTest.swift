@@ -1,4 +1,4 @@
-/// Welch's t-test of two groups of cells, one gene (docs/numbers.md, E9).
+/// Welch's t-test of two groups of cells, one gene (docs/numbers.md, E20).
 ///
 /// Source: Welch (1947), *Biometrika* 34, 28-35.
 package struct WelchTest: Equatable, Sendable {

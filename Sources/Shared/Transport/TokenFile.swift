@@ -33,6 +33,7 @@ package enum TokenFile {
     /// - Parameters:
     ///   - descriptor: An open stream.
     ///   - milliseconds: How long the line may take to come.
+    /// - Returns: The token.
     /// - Throws: ``TransportError`` when the stream ends or stays silent before a line is whole, or
     ///   when the line is not hexadecimal or holds too few or too many bytes.
     package static func read(

@@ -57,7 +57,8 @@ struct NotAvailableYetTests {
     @Test(
         "options that the package ignores or that steer its memory are refused with what to do",
         arguments: [
-            ("--dispersion", "always estimated"), ("--share-dispersion", "--dispersion-scope global"),
+            ("--dispersion", "always estimated"),
+            ("--share-dispersion", "--dispersion-scope global"),
             ("--cook-filter", "Cook's distance"), ("--n-jobs", "--threads"),
             ("--chunk-size", "--memory-limit"), ("--batch-size", "--memory-limit"),
             ("--irls-batch-size", "--memory-limit"), ("--max-dense-fraction", "--memory-limit"),

@@ -1,4 +1,5 @@
 import AnnData
+import ArgumentParser
 import Coordinator
 import Foundation
 import Testing

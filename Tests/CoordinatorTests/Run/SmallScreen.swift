@@ -44,7 +44,8 @@ struct SmallScreen {
     /// Counts of each cell; shape `[cells][genes]`.
     var counts: [[UInt32]]
     var options = AnalysisOptions(perturbationColumn: "gene", controlLabel: "control")
-    var sizeFactors: [Double]?
+    /// What decides the numbers beside counts, labels and options.
+    var extras: [(name: String, bytes: [UInt8])] = []
     /// Cells read together.
     var slabCells = 5
     /// Memory for blocks; what is above it lies in a scratch file.
@@ -107,7 +108,7 @@ struct SmallScreen {
             ),
             genes: genes,
             blocks: blocks(),
-            userSizeFactors: sizeFactors
+            extras: extras
         )
     }
 }

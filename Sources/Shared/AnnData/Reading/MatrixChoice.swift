@@ -26,3 +26,10 @@ package enum MatrixEncoding: String, Equatable, Sendable {
     /// All values, cell after cell.
     case dense = "array"
 }
+
+extension MatrixChoice {
+    /// The layer's name; nil for another matrix.
+    package var layerName: String? {
+        if case .layer(let name) = self { name } else { nil }
+    }
+}

@@ -78,6 +78,22 @@ package struct ResultReader: Sendable {
         }
     }
 
+    /// Every value of `uns` of the kinds that results hold, by name.
+    ///
+    /// - Throws: ``AnnDataWriteError/hdf5(_:)`` when the file cannot be read.
+    package func values() throws(AnnDataWriteError) -> [(String, UnsValue)] {
+        do throws(HDF5Error) {
+            return try HDF5Thread.perform { () throws(HDF5Error) -> [(String, UnsValue)] in
+                guard case .dictionary(let entries) = try UnsValue(reading: "uns", in: root) else {
+                    return []
+                }
+                return entries
+            }
+        } catch {
+            throw .hdf5(error)
+        }
+    }
+
     /// The test as the file calls it, for example `nb_glm`; nil when it does not say.
     ///
     /// The Python package keeps it in an attribute of `uns` in some of its files.

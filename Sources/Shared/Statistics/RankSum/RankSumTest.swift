@@ -1,4 +1,4 @@
-/// Wilcoxon's rank-sum test in its normal approximation, one gene (docs/numbers.md, E11).
+/// Wilcoxon's rank-sum test in its normal approximation, one gene (docs/numbers.md, E22).
 ///
 /// No correction for continuity. Sources: Wilcoxon (1945), *Biometrics Bulletin* 1, 80-83; Mann &
 /// Whitney (1947), *Annals of Mathematical Statistics* 18, 50-60.

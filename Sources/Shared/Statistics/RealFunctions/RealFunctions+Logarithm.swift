@@ -30,6 +30,30 @@ extension RealFunctions {
         return log(sum.high) + sum.low / sum.high
     }
 
+    /// Natural logarithm of 1 + `x` of lanes that are finite and at least 0, bit for bit what the
+    /// scalar function gives.
+    @inline(__always)
+    package static func log1pOfNonnegative(_ x: SIMD2<Double>) -> SIMD2<Double> {
+        let one = SIMD2<Double>(repeating: 1)
+        let sum = one + x
+        let added = sum - one
+        let sumError = (one - (sum - added)) + (x - added)
+        // A sum of at least 1 lies above √½: the exponent is not negative, its shift needs no sign.
+        let bits = unsafeBitCast(sum, to: SIMD2<UInt64>.self)
+        let exponent = (bits &- lowestSignificandBits) &>> 52
+        let f = unsafeBitCast(bits &- (exponent &<< 52), to: SIMD2<Double>.self) - 1
+        // The integer in the low bits of 2⁵², as a double.
+        let k = unsafeBitCast(exponent | 0x4330_0000_0000_0000, to: SIMD2<Double>.self) - 0x1p52
+        let s = f / (2 + f)
+        let halfSquare = 0.5 * f * f
+        let series = s * (halfSquare + atanhTail(s * s))
+        let whole = k * ln2High
+        let high = whole + f
+        let highError = (whole - high) + f
+        let log = high + (highError - (halfSquare - (series + k * ln2Low)))
+        return log + sumError / sum
+    }
+
     /// Base-2 logarithm, to a few units in the last place, exact for powers of 2.
     ///
     /// `log2(0)` (either sign) is -infinity, `log2` of a negative number NaN.
@@ -127,6 +151,19 @@ extension RealFunctions {
     /// 2 atanh(s)/s - 2 for |s| at most (√2 - 1) / (√2 + 1); `z` is s².
     @inline(__always)
     private static func atanhTail(_ z: Double) -> Double {
+        let square = z * z
+        let low =
+            (0x1.5555555555558p-1 + 0x1.9999999995310p-2 * z)
+            + (0x1.2492492df0f7cp-2 + 0x1.c71c62e3d83bep-3 * z) * square
+        let high =
+            (0x1.7462b5611aa37p-3 + 0x1.39fe456997227p-3 * z)
+            + 0x1.2b59a79cd5082p-3 * square
+        return z * (low + (square * square) * high)
+    }
+
+    /// The same of each lane.
+    @inline(__always)
+    private static func atanhTail(_ z: SIMD2<Double>) -> SIMD2<Double> {
         let square = z * z
         let low =
             (0x1.5555555555558p-1 + 0x1.9999999995310p-2 * z)

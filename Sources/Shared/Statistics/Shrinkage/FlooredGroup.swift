@@ -15,6 +15,7 @@ struct FlooredGroup {
     ///   - predictor: b, so that η = max(b + o, ln m).
     ///   - size: ρ.
     ///   - floor: The floor m.
+    /// - Returns: The sum and its derivative in b.
     func sums(predictor: Double, size: Double, floor: MeanFloor) -> Sums {
         let group = part.offsets
         let freeCells = group.leadingCount(offsetAtLeast: floor.logMinimum - predictor)

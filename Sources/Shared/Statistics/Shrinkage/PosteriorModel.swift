@@ -10,7 +10,7 @@ where Point.Scalar == Double {
 /// What the posterior of one gene's coefficients is made of, apart from its counts.
 ///
 /// J(θ) = Σ [-Y η + (Y + ρ) ln(e^η + ρ)]/κ + Σ_j θ_j²/(2·15²) + ln(1 + (θ_s/σ)²), η = x·θ + o, ρ = 1/α,
-/// where s is the column that is shrunk and j runs over all others (docs/numbers.md, E19; Zhu, Ibrahim
+/// where s is the column that is shrunk and j runs over all others (docs/numbers.md, E25; Zhu, Ibrahim
 /// & Love 2019, section 2.2). κ = max(1, ΣY/10⁶) divides the likelihood but not the prior: the
 /// published package's.
 struct PosteriorModel<Point: SIMD & Sendable>: Sendable

@@ -2,7 +2,7 @@
 ///
 /// With S = β̂² and D = se² the variance a of the effects themselves solves
 /// Σ w(a)(S - D)/Σ w(a) = a with w(a) = 1/(2(a + D)²); the scale is √a, at most 1 (docs/numbers.md,
-/// E17; Zhu, Ibrahim & Love 2019, section 2.3).
+/// E23; Zhu, Ibrahim & Love 2019, section 2.3).
 package enum PriorScale {
     /// The scale where no pair has an estimate.
     package static let withoutPairs = 1.0

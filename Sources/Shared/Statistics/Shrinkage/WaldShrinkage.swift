@@ -15,7 +15,7 @@ package struct ShrunkenEffect: Sendable, Equatable {
 /// Shrinks fold changes by what is known of them after a fit: estimate and standard error.
 ///
 /// The likelihood is taken as normal around the estimate: f(b) = (b - β̂)²/(2se²) + ln(1 + (b/σ)²)
-/// (docs/numbers.md, E18; Zhu, Ibrahim & Love 2019). Newton's method starts at 0; f may have a second,
+/// (docs/numbers.md, E24; Zhu, Ibrahim & Love 2019). Newton's method starts at 0; f may have a second,
 /// deeper minimum near the estimate that is then not found. Both are the published package's.
 package struct WaldShrinkage: Sendable {
     /// Scale σ of the Cauchy prior, natural log.

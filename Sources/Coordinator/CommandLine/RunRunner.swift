@@ -1,0 +1,133 @@
+import AnnData
+import ArgumentParser
+import ChildProcesses
+import DifferentialExpression
+import Foundation
+import Logging
+import Reporting
+
+/// Carries a run from its request to the exit status, for every command that runs one.
+struct RunRunner {
+    let log: Logger
+    let quiet: Bool
+    let json: Bool
+
+    /// Runs and reports.
+    ///
+    /// - Parameter request: Makes the request; its failures are reported like those of the run.
+    /// - Throws: `ExitCode` unless the result is complete.
+    func run(_ request: () throws -> RunRequest) throws {
+        let signals = RunSignals()
+        try signals.start()
+        let display = ProgressDisplay(log: log, isQuiet: quiet)
+        do {
+            let request = try request()
+            let job = RunJob(request: request, log: log, display: display, signals: signals)
+            switch try job.run() {
+            case .signalled(let signal):
+                display.clear()
+                log.notice("stopped; finish with --resume")
+                SignalWatch.endProcess(by: signal)
+            case .reported(let report, let status):
+                try finish(report, status, request.options)
+            }
+        } catch let failure as RunFailure {
+            display.clear()
+            log.error("\(failure.description)")
+            throw ExitCode(failure.status.rawValue)
+        } catch let exit as ExitCode {
+            throw exit
+        } catch let error as ValidationError {
+            throw error
+        } catch {
+            display.clear()
+            log.error("\(error)")
+            throw ExitCode(ProgramStatus.internalError.rawValue)
+        }
+    }
+
+    private func finish(
+        _ report: RunReport,
+        _ status: ProgramStatus,
+        _ options: AnalysisOptions
+    ) throws {
+        if report.outcome == .alreadyComplete {
+            log.notice("the result is there already", metadata: ["path": "\(report.output)"])
+        }
+        if let tally = report.tally { tell(tally, options) }
+        for lost in report.lost {
+            log.error(
+                "no row for perturbation '\(lost.perturbation)'",
+                metadata: [
+                    "kind": "\(lost.kind.rawValue)",
+                    "reasons": "\(lost.reasons.joined(separator: "; "))",
+                ]
+            )
+        }
+        if json {
+            print(String(decoding: try report.json(), as: UTF8.self))
+        } else {
+            print(report.output)
+        }
+        if status != .complete { throw ExitCode(status.rawValue) }
+    }
+
+    private func tell(_ tally: PairTally, _ options: AnalysisOptions) {
+        var text =
+            "\(tally.tested) gene tests, \(tally.significant) with an adjusted p-value below 0.05"
+        if options.method == .nbGLM, options.minimumMean > 0, tally.floored > 0 {
+            let share = Double(tally.floored) / Double(max(tally.tested, 1)) * 100
+            text += """
+                ; in \(Int(share.rounded())) % of them the gene's control mean lies below \
+                --min-mu \(options.minimumMean), which flattens its fold change
+                """
+        }
+        log.notice("\(text)")
+    }
+}
+
+extension RunRequest {
+    /// A request for what the machine and output options say; the matrix is X and all perturbations
+    /// are tested.
+    init(
+        input: String,
+        output: String,
+        options: AnalysisOptions,
+        machine: MachineArguments,
+        outputs: OutputArguments,
+        logFormat: LogFormat
+    ) throws {
+        self.init(
+            input: input,
+            matrix: .x,
+            options: options,
+            scanpyFormat: false,
+            profiling: outputs.profiling,
+            output: output,
+            runDirectory: outputs.runDir.map { URL(filePath: $0).path } ?? output + ".crispyx",
+            force: outputs.force,
+            resume: outputs.resume,
+            localWorkers: machine.localWorkers,
+            threads: machine.threads,
+            listen: machine.listenAddress,
+            hosts: try machine.hostEntries(),
+            expectsOthers: machine.listen != nil,
+            numa: try machine.numaNodes(),
+            logFormat: logFormat,
+            tokenFile: machine.tokenFile,
+            memoryBytes: try machine.memoryBytes(),
+            scratchDirectory: machine.scratchDirectory
+        )
+    }
+}
+
+extension LogArguments {
+    /// The log of the program as these options want it.
+    var logger: Logger {
+        Logger(
+            program: "crispyx-coordinator",
+            level: quiet ? .warning : verbose ? .debug : .info,
+            format: logFormat
+        )
+    }
+}
