@@ -102,7 +102,7 @@ let package = Package(
         .executableTarget(
             name: "Coordinator",
             dependencies: [
-                "AnnData", "ChildProcesses", "ComputeThreads", "CountBlocks",
+                "AnnData", "ChildProcesses", "ComputeThreads", "CountBlocks", "DesignChecks",
                 "DifferentialExpression", "Digests", "NodeTopology", "Reporting", "Scheduling",
                 "Statistics", "Transport", "WireProtocol", arguments, logging, nioCore,
             ],

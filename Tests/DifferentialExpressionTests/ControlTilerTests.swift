@@ -130,15 +130,26 @@ struct ControlTilerTests {
         return pieces
     }
 
-    @Test(
-        "a small control is one tile and one run, whatever size is wanted",
-        arguments: [1, 1 << 30]
-    )
-    func small(tileNonzeros: Int) throws {
-        let screen = SampleScreen(sizes: [40, 9, 7], unlabelled: 4, geneCount: 30, seed: 3)
-        let pieces = try expectWhole(try screen.screen(), tileNonzeros: tileNonzeros)
-        #expect(pieces.tiles.count == 1)
-        #expect(pieces.cellRuns.count == 1)
+    @Test("a tile is as large as is wanted, has one gene at least, and there are 64 at most")
+    func sizes() throws {
+        let screen = try SampleScreen(
+            sizes: [40, 9, 7],
+            unlabelled: 4,
+            geneCount: 100,
+            seed: 3
+        ).screen()
+        let total = screen.blocks.blocks[0].nonzeroCount
+        let whole = try expectWhole(screen, tileNonzeros: 1 << 30)
+        #expect(whole.tiles.count == 1 && whole.cellRuns.count == 1)
+        let small = try expectWhole(screen, tileNonzeros: 1)
+        #expect((32...64).contains(small.tiles.count))
+        let largest = total / 64 + 1
+        for tile in small.tiles.dropLast() {
+            #expect(tile.nonzeroCount <= largest || tile.genes.count == 1)
+        }
+        let quarters = try expectWhole(screen, tileNonzeros: total / 4)
+        #expect((4...8).contains(quarters.tiles.count))
+        for tile in quarters.tiles { #expect(tile.nonzeroCount <= total / 4) }
     }
 
     @Test("counts, with and without spilling", arguments: [0, 1 << 30])
@@ -155,7 +166,8 @@ struct ControlTilerTests {
         // Where they are cut does not depend on the memory.
         #expect(try expectWhole(counts, memoryBytes: 1 << 20) == pieces)
         // A tile may be as large as is wanted.
-        #expect(try expectWhole(counts, tileNonzeros: 1 << 30).tiles.count == 2 || total < 1 << 19)
+        let large = try expectWhole(counts, tileNonzeros: 1 << 30).tiles
+        #expect(large.count < pieces.tiles.count && large.count >= total >> 18)
     }
 
     @Test("values of both kinds, negative ones too", arguments: [true, false])

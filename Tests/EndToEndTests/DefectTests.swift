@@ -282,14 +282,14 @@ struct DefectTests {
                 "--min-mean-ctrl", "0.5", "--min-mean-pert", "0.0625",
             ]
         )
-        #expect(
-            try result.value("de_filter")
-                == .dictionary([
-                    ("min_cells_expressed", .integer(2)), ("min_pct_ctrl", .double(0.125)),
-                    ("min_pct_pert", .double(0.25)), ("min_mean_ctrl", .double(0.5)),
-                    ("min_mean_pert", .double(0.0625)),
-                ])
-        )
+        let expected: [(String, UnsValue)] = [
+            ("min_cells_expressed", .integer(2)), ("min_pct_ctrl", .double(0.125)),
+            ("min_pct_pert", .double(0.25)), ("min_mean_ctrl", .double(0.5)),
+            ("min_mean_pert", .double(0.0625)),
+        ]
+        for (name, value) in expected {
+            #expect(try result.value("de_filter/\(name)") == value, "\(name)")
+        }
         #expect(try result.text("control_label") == "control")
         #expect(try result.text("perturbation_column") == "gene")
         #expect(try result.text("crispyx_cluster/compat") == "crispyx-0.0.4")
@@ -307,7 +307,9 @@ struct DefectTests {
         let root = try HDF5File(opening: run.folder.file(run.output)).root
         let groups = try root.group("uns").group("rank_genes_groups")
         let parameters = try groups.group("params")
-        #expect(try parameters.dataset("method").readTexts().values == [result.method()])
+        let method = try #require(try result.method())
+        let spelt = method == "t_test" ? "t-test" : method
+        #expect(try parameters.dataset("method").readTexts().values == [spelt])
         #expect(try parameters.dataset("groupby").readTexts().values == ["gene"])
         #expect(try parameters.dataset("reference").readTexts().values == ["control"])
         for (row, label) in result.perturbations.enumerated() {

@@ -105,9 +105,12 @@ struct FullDesignRun: MethodRun {
                 return (0..<model.columnCount).flatMap { column in
                     let fitted = model.fittedColumns.firstIndex(of: column)
                     return genes.indices.map { gene -> Double in
-                        // A tested gene without a fit has 0 throughout, as has a column of zeros.
+                        // A tested gene without a fit has 0 throughout, as has a column of zeros
+                        // unless the fit went astray.
                         guard fit.isTested(gene) else { return .nan }
-                        return fitted.flatMap { fit.coefficients(ofGene: gene)?[$0] } ?? 0
+                        guard let found = fit.coefficients(ofGene: gene) else { return 0 }
+                        if found.contains(where: \.isNaN) { return .nan }
+                        return fitted.map { found[$0] } ?? 0
                     }
                 }
             }

@@ -18,7 +18,7 @@ struct FitOrderTests {
 
     @Test("into the block and the inputs")
     func taken() throws {
-        let order = try #require(order(whole))
+        let order = try #require(self.order(whole))
         #expect(order.block == block)
         #expect(order.inputs == inputs)
         #expect(order.perturbation == 9 && order.digest == digest)
@@ -26,14 +26,14 @@ struct FitOrderTests {
 
     @Test("all is block where no inputs come")
     func blockAlone() throws {
-        let order = try #require(order(whole, inputBytes: 0))
+        let order = try #require(self.order(whole, inputBytes: 0))
         #expect(order.block == whole)
         #expect(order.inputs == [])
     }
 
     @Test("an empty block may have inputs")
     func emptyBlock() throws {
-        let order = try #require(order(Array(whole.dropFirst(50))))
+        let order = try #require(self.order(Array(whole.dropFirst(50))))
         #expect(order.block == [])
         #expect(order.inputs == inputs)
     }

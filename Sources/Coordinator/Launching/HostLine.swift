@@ -72,7 +72,9 @@ enum HostLine {
             let host = rest[..<end]
             // Ranges are looked at when they are expanded.
             let plain = host.filter { !"[],".contains($0) }
-            guard host.first != "-", !plain.isEmpty, plain.utf8.allSatisfy(isNameByte) else {
+            guard host.first != "-", host.last != "-", !plain.isEmpty,
+                plain.utf8.allSatisfy(isNameByte)
+            else {
                 throw HostsFileError(
                     line: entry.line,
                     "'\(word)' is no machine; write [user@]host[:port], then key=value settings"

@@ -66,6 +66,15 @@ struct ScreenReading {
         let covariates = try covariates(file)
         let values = try values(file)
         note(plan, genes)
+        note(
+            DesignReview(
+                covariates: covariates,
+                groupOfCell: labels.codes,
+                controlGroup: plan.controlGroup,
+                testedGroups: plan.testedGroups
+            ),
+            plan
+        )
         let (blocks, report) = try ingest(
             file,
             labels,
@@ -246,6 +255,30 @@ struct ScreenReading {
         if GeneNames.lookLikeIdentifiers(genes) {
             log.warning(
                 "gene names look like database identifiers; --gene-name-column may hold symbols"
+            )
+        }
+    }
+
+    private func note(_ review: DesignReview, _ plan: ScreenPlan) {
+        if !review.confounded.isEmpty {
+            let names = review.confounded.map { plan.perturbations[$0] }
+            log.warning(
+                """
+                these perturbations cannot be told from the covariates; their effects mean nothing: \
+                \(ScreenPlan.quoted(names))
+                """
+            )
+        }
+        for (covariate, rows) in Dictionary(
+            grouping: review.missing.keys,
+            by: { review.missing[$0] }
+        ) {
+            let names = rows.sorted().map { plan.perturbations[$0] }
+            log.warning(
+                """
+                covariate '\(covariate ?? "")' has no value in some cells; nothing can be fitted for \
+                \(ScreenPlan.quoted(names))
+                """
             )
         }
     }

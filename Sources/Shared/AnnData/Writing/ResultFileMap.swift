@@ -9,6 +9,12 @@ package struct ResultFileMap: Codable, Equatable, Sendable {
         /// Position of its first byte in the file.
         package let offset: Int
 
+        /// What the row of a perturbation that could not be fitted holds: 0 in flags, iterations and
+        /// shares of cells, NaN in every statistic.
+        package var failedValue: Double {
+            ["converged", "iterations", "pts", "pts_rest"].contains(name) ? 0 : .nan
+        }
+
         /// A layer at a position.
         package init(name: String, element: ResultElement, offset: Int) {
             self.name = name

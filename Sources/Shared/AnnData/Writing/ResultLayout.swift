@@ -7,10 +7,6 @@ package enum ResultElement: String, Sendable, Codable {
 
     /// Bytes of one element.
     package var byteCount: Int { self == .float32 ? 4 : 8 }
-
-    /// What the row of a perturbation that could not be fitted holds: NaN where doubles are kept,
-    /// 0 in the single-precision layers (flags, iterations and fractions).
-    package var failedValue: Double { self == .float32 ? 0 : .nan }
 }
 
 /// Everything about a result file except its rows.

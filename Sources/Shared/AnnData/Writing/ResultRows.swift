@@ -90,10 +90,10 @@ package final class ResultRows: Sendable {
 
     /// Writes what stands for a perturbation that could not be fitted into all its layers.
     ///
-    /// See ``ResultElement/failedValue``.
+    /// See ``ResultFileMap/Layer/failedValue``.
     package func fillFailed(row: Int) throws(AnnDataWriteError) {
         for (index, layer) in map.layers.enumerated() {
-            try fill(layer: index, row: row, with: layer.element.failedValue)
+            try fill(layer: index, row: row, with: layer.failedValue)
         }
     }
 
