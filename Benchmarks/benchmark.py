@@ -124,7 +124,7 @@ class Bench:
             [self.coordinator, "inspect", counts, "--json"], stdout=subprocess.PIPE, check=True
         ).stdout
         found = json.loads(printed)
-        cells, nonzeros = found["cells"], found["nonzeros"]
+        cells, nonzeros = found["cells"], found["matrices"][0]["stored"]
         return (
             f"{cells:,} cells x {size.genes:,} genes x {size.perturbations} perturbations, "
             f"{nonzeros / 1e6:.3g} million nonzeros"

@@ -48,7 +48,7 @@ def contest(title, screen, ours, stages, peers):
         rows.append(
             [name + note, *measured(theirs), f"{number(ratio)}x", aim, agrees]
         )
-    heads = ["", "wall time", "CPU time", "peak memory", "slower than ours", "aim", "agreement"]
+    heads = ["", "wall time", "CPU time", "peak memory", "times our wall time", "aim", "agreement"]
     seconds = [
         f"{stage} {number(statistics.median(run[stage] for run in stages))} s"
         for stage in sorted(stages[0], key=lambda name: -stages[0][name])
@@ -79,6 +79,7 @@ def machine():
 def heading(rounds, our_version, versions):
     """What was measured, with what, on what."""
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    taken = "Numbers of one round" if rounds == 1 else f"Medians of {rounds} rounds"
     return [
         "# Benchmarks",
         "",
@@ -87,7 +88,7 @@ def heading(rounds, our_version, versions):
         "",
         f"- Machine: {machine()}.",
         f"- crispyx cluster {our_version}; Python {platform.python_version()}, {packages}.",
-        f"- Numbers are medians of {rounds} rounds in which the programs take turns; files are in the",
+        f"- {taken} in which the programs take turns; files are in the",
         "  page cache. Slow peers are measured once, where it says so.",
         "- Ours is a whole run of the executables: start, read, compute in worker processes, result on",
         "  the disk, exit. A peer is the second call in a Python process, with its imports done, its",
