@@ -14,6 +14,8 @@ struct HostsTests {
     /// A run with a hosts file and a script in the place of `ssh`.
     private func makeRun(_ screen: Screen, hosts: String) throws -> (Run, [String: String]) {
         var run = try Run(screen)
+        // A machine that hangs costs seconds at the end of a run.
+        run.deadline = .seconds(120)
         let folder = run.folder
         try FileManager.default.createDirectory(
             atPath: folder.file("bin"),

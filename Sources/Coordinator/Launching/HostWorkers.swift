@@ -166,7 +166,7 @@ final class HostWorkers {
         wait(for: all, seconds: 3)
         for connection in all { StreamPair.close(connection.input) }
         connections = [:]
-        wait(for: all, seconds: 8)
+        wait(for: all, seconds: 4)
         let late = all.filter { $0.process.exitStatus == nil }
         for connection in late { connection.process.terminate(grace: .seconds(2)) }
         for connection in late { connection.process.wait() }
