@@ -15,8 +15,8 @@ and the same cores, and writes this page.
 
 - Machine: {machine}.
 - crispyx cluster {version}; Python {python}, {packages}.
-- {taken} in which the programs take turns; files are in the page cache. Slow peers are measured
-  once, where it says so.
+- {taken} in which the programs take turns; files are in the page cache. Peers marked so
+  are measured once, after a first run on a small screen.
 - Ours is a whole run of the executables: start, read, compute in worker processes, result on the
   disk, exit. A peer is the second call in a Python process, with its imports done, its kernels
   compiled and its workers alive. crispyx goes from file to file; scanpy and illico read the file
