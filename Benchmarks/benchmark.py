@@ -2,9 +2,9 @@
 
     Benchmarks/run.sh [NAME...] [--quick] [--rounds N] [--stored DIR] [--markdown FILE]
 
-NAME is wilcoxon, t-test, frozen, cached, apeglm or shrink; all by default. Slow peers take a quarter
-of an hour together: with --stored DIR what was measured of them goes to that folder and is not
-measured again there. Exit status 1 when two programs disagree, 2 when one did not run.
+NAME is wilcoxon, t-test, frozen, cached, apeglm or shrink; all by default. Slow peers take a
+quarter of an hour together: with --stored DIR what was measured of them goes to that folder and is
+not measured again there. Exit status 1 when two programs disagree, 2 when one did not run.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What is measured beside what: our command, the peers that do the same, and how they must agree."""
+"""What is measured beside what: our command, the peers that do the same, how they must agree."""
 
 import dataclasses
 from collections.abc import Callable
