@@ -107,7 +107,8 @@ class Bench:
         for peer in contest.peers:
             once = " (once)" if peer.is_slow and self.chosen.rounds > 1 else ""
             agrees = self.agreement(contest, peer, output, folders[peer.name], inputs)
-            rows.append((peer.title, theirs[peer.name], once, peer.aim, agrees))
+            aim = "" if self.chosen.quick else peer.aim
+            rows.append((peer.title, theirs[peer.name], once, aim, agrees))
         return report.contest(contest.title, self.screen(size, counts), ours, stages, rows)
 
     def agreement(self, contest, peer, output, folder, inputs):
