@@ -112,6 +112,8 @@ has_restarted() { [ "$(field_of "$1" Restarts)" -ge 1 ]; }
 events_of() { echo "$slurm/crispyx-$1.run/events.jsonl"; }
 
 test_slurm() {
+    # What fails is noted by proof; the rest is still worth trying.
+    set +e
     say "slurm: a controller and four nodes"
     start_slurm || say "not every node is there"
     proof "slurm: $(in_slurm sinfo --version) has four idle nodes" all_idle
@@ -132,7 +134,7 @@ test_slurm() {
     proof "slurm: ... and the loss was seen" grep -q 'worker died' "$slurm/crispyx-$job.log"
     start_node n3
     in_slurm scontrol update NodeName=n3 State=RESUME 2>/dev/null || true
-    eventually 60 all_idle
+    eventually 180 all_idle
 
     say "slurm: the time limit comes near (this takes a few minutes)"
     output=$work/slurm-requeue.h5ad
