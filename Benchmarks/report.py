@@ -93,8 +93,7 @@ def machine():
     """Processor, cores, memory and system, in one line."""
     cores = len(os.sched_getaffinity(0))
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    system = f"{platform.system()} {platform.release()}"
-    return f"{processor()}, {cores} cores, {gigabytes:.0f} GiB, {system}, {platform.machine()}"
+    return f"{processor()}, {cores} cores, {gigabytes:.0f} GiB, {platform.system()}, {platform.machine()}"
 
 
 def heading(rounds, our_version, versions):
