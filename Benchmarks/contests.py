@@ -1,4 +1,4 @@
-"""What is measured beside what: our command, the peers that do the same, and how they must agree."""
+"""What is measured beside what: our command, the peers that do the same, how they must agree."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from prepare import Size
 SCREEN = Size(perturbations=100, genes=4000)
 SMALL_SCREEN = Size(perturbations=24, genes=600)
 QUICK_SCREEN = Size(perturbations=10, genes=500, cells_per_perturbation=50)
-QUICK_SMALL_SCREEN = Size(perturbations=6, genes=60, cells_per_perturbation=40)
+QUICK_SMALL_SCREEN = Size(perturbations=5, genes=60, cells_per_perturbation=30)
 
 # The low-expression filter off: scanpy and illico have none, and all are to do the same work.
 ALL_GENES = [

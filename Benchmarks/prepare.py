@@ -59,7 +59,7 @@ def reference_result(counts, path):
         warnings.simplefilter("ignore")
         crispyx.nb_glm_test(
             str(counts), perturbation_column="perturbation", control_label="control",
-            freeze_control=True, output_dir=folder, force=True,
+            freeze_control=True, n_jobs=1, output_dir=folder, force=True,
         )
         path.write_bytes((pathlib.Path(folder) / "crispyx_nb_glm.h5ad").read_bytes())
 

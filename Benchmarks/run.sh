@@ -26,4 +26,5 @@ if [ -z "$bin" ]; then
     bin="$(swift build -c release --show-bin-path)"
     cd "$OLDPWD"
 fi
+export PYTHONDONTWRITEBYTECODE=1
 exec "$python" "$root/Benchmarks/benchmark.py" --binaries "$bin" "$@"

@@ -305,8 +305,8 @@ struct Tolerances: Sendable {
         changed(
             Tolerance(
                 "dispersion",
-                within: Bound(relative: 1e-4),
-                because: "Brent's refinement stops at 1e-4 of ln of the dispersion"
+                within: Bound(absolute: 2e-5, relative: 1e-4),
+                because: "Brent's refinement stops at 1e-4 of ln of the dispersion, times itself"
             ),
             Tolerance(
                 "standard_error",

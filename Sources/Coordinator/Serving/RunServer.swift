@@ -1,6 +1,5 @@
 import ChildProcesses
 import ComputeThreads
-import DifferentialExpression
 import Digests
 import Logging
 import NIOCore
@@ -13,20 +12,6 @@ import WireProtocol
 /// One thread takes events from a mailbox, asks the scheduler what to do and does it. Links, the
 /// writer and children report into the mailbox from their own threads.
 final class RunServer {
-    /// What does not change while the run goes on.
-    struct Configuration {
-        var welcome: Welcome
-        var expectation: HandshakeExpectation
-        var resources: ServedResources
-        var units: [UnitOfWork]
-        var durable: Set<PerturbationIndex>
-        /// Bytes that the control cells take in a worker that keeps them all; 0 when none reads them.
-        var controlBytes = 0
-        var policy = SchedulingPolicy()
-        /// Whether nobody but the machines of the hosts file is expected to fit.
-        var onlyHostsWork = false
-    }
-
     let mailbox: Mailbox<ServeEvent>
     private let configuration: Configuration
     private let writer: RowWriter
@@ -205,21 +190,12 @@ final class RunServer {
             tell(
                 .workerJoined(
                     WorkerID(id),
-                    threads: fitsAtOnce(hello),
+                    threads: configuration.fitsAtOnce(of: hello),
                     memoryBytes: hello.memoryBytes,
                     host: hello.host
                 )
             )
         }
-    }
-
-    /// Fits that a worker has in progress at once: leases must not leave it short of them.
-    private func fitsAtOnce(_ hello: Hello) -> Int {
-        ControlPieces.fitsAtOnce(
-            threads: Int(hello.threads),
-            // A quarter of a worker's memory is for control cells.
-            fitInMemory: configuration.controlBytes <= Int(clamping: hello.memoryBytes / 4)
-        )
     }
 
     private func answer(_ request: ResourceRequest, _ id: UInt64) {

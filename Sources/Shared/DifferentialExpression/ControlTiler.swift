@@ -17,7 +17,8 @@ package struct TiledControl: Sendable {
 package struct ControlTiler {
     /// Most tiles: each has a scratch file of its own when it is spilled.
     private static let mostTiles = 64
-    /// Fewest nonzeros worth a tile.
+    /// Nonzeros of a tile below which more tiles are of no use to threads; a smaller wanted size counts
+    /// all the same, because memory asks for it.
     private static let fewestNonzeros = 1 << 18
     /// Bytes of a run of cells.
     private static let runBytes = 4 << 20

@@ -140,10 +140,11 @@ WITHOUT_FLOOR = {
 }
 # Dispersions drawn to it in closed form follow in proportion.
 EMPIRICAL_BAYES = {"dispersion": Bound(absolute=1e-6, relative=1e-5)}
-# The posterior mode is refined until ln of the dispersion moves by 1e-4; the standard error
-# follows at most by half, and z enters ln p squared.
+# The posterior mode is refined until ln of the dispersion moves by 1e-4 of itself, which is at most
+# 4e-5 of a dispersion of any size; the standard error follows at most by half, and z enters ln p
+# squared.
 POSTERIOR_MODE = {
-    "dispersion": Bound(relative=1e-4),
+    "dispersion": Bound(absolute=2e-5, relative=1e-4),
     **dict.fromkeys(
         ("standard_error", "standard_error_ln", "z_score"), Bound(absolute=1e-9, relative=5e-5)
     ),
