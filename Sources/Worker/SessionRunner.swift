@@ -42,6 +42,7 @@ final class SessionRunner {
         case wants(ControlPiece)
         case damaged(ControlPiece)
         case terminate
+        case abandon
     }
 
     /// The greeting; the run is named in it once the connection's target is known.
@@ -92,6 +93,12 @@ final class SessionRunner {
         return { mailbox.post(.terminate) }
     }
 
+    /// Asks the session to leave at once, with a word to the coordinator; callable from any thread.
+    var abandon: @Sendable () -> Void {
+        let mailbox = mailbox
+        return { mailbox.post(.abandon) }
+    }
+
     /// Greets and works until the session ends.
     func run(over link: WorkerLink) -> WorkerExit {
         self.link = link
@@ -129,6 +136,10 @@ final class SessionRunner {
         case .wants(let piece): fetch(piece)
         case .damaged(let piece): pieceDamaged(piece)
         case .terminate: tell(.terminateRequested)
+        case .abandon:
+            let reason = "its parent process is gone"
+            send(.goodbye(reason: reason))
+            exit = .lost(reason)
         }
     }
 
@@ -361,8 +372,8 @@ final class SessionRunner {
             let need = LoneFits.memoryNeeded(blockBytes: order.block.count)
             memory.enter(need)
             defer { memory.leave(need) }
-            FitFailPoint.pass(order.perturbation)
             do throws(WorkerFailure) {
+                try FitFailPoint.pass(order.perturbation)
                 mailbox.post(.fitted(order.perturbation, try fits.fit(order)))
             } catch {
                 mailbox.post(.threw(order.perturbation, "\(error)"))

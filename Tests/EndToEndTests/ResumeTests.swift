@@ -77,8 +77,8 @@ struct ResumeTests {
     }
 
     @Test(
-        "when the journal is damaged, with the records before the damage",
-        arguments: [(3, 0), (20, 0), (24, 0), (24 + 3 * 32 + 5, 3), (24 + 7 * 32 + 31, 7)]
+        "when the journal is damaged, without the damaged record, or anew without its header",
+        arguments: [(3, 0), (20, 0), (24, 11), (24 + 3 * 32 + 5, 11), (24 + 7 * 32 + 31, 11)]
     )
     func damagedJournal(place: Int, kept: Int) throws {
         let expected = try undisturbed(screen)
@@ -91,6 +91,8 @@ struct ResumeTests {
         #expect(ended.status == .exited(code: 0), "\(ended.errors)")
         #expect(expected.firstDifference(from: run.result) == nil)
         #expect(try run.report().resumedRows == kept)
+        let refitted = run.fits.filter { $0.value > 1 }.count
+        #expect(refitted == 12 - kept)
     }
 
     @Test("when rows or the frozen state were damaged meanwhile", arguments: [true, false])

@@ -63,6 +63,7 @@ final class RunJob {
             if directory.holdsUnfinishedRun, (try? directory.claim()) != nil {
                 directory.clean()
                 unlink(request.partialResult)
+                unlink(request.newPartialResult)
             }
             return .reported(report, report.lost.isEmpty ? .complete : .incomplete)
         }
@@ -310,6 +311,7 @@ final class RunJob {
                 memoryBytes: request.memory.controlTile
             )
         }
+        FailPoint.pass("completed")
         let frame = try FrameDigest.compute(path: state.rows.path, map: state.rows.map)
         guard "\(frame)" == state.frameDigest else {
             throw RunFailure(
@@ -319,6 +321,7 @@ final class RunJob {
             )
         }
         FailPoint.pass("before-rename")
+        try state.hold.check()
         try RunFailure.wrapping { () throws(AnnDataWriteError) in
             try PublishedFile.publish(
                 state.rows.path,
@@ -343,6 +346,7 @@ final class RunJob {
         } catch {
             log.warning("the report cannot be written", metadata: ["why": "\(error)"])
         }
+        FailPoint.pass("reported")
         directory.clean()
         return .reported(report, lost.isEmpty ? .complete : .incomplete)
     }

@@ -65,6 +65,9 @@ struct RunRequest: Sendable {
         return output.dropLast(name.count) + ".\(name).unfinished"
     }
 
+    /// The unpublished result until it is complete.
+    var newPartialResult: String { partialResult + ".new" }
+
     /// How the memory is shared out; reading and fitting do not overlap.
     var memory: MemoryPlan { MemoryPlan(total: memoryBytes) }
 }

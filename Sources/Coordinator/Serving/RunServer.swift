@@ -3,6 +3,7 @@ import ComputeThreads
 import Digests
 import Logging
 import NIOCore
+import NodeTopology
 import Scheduling
 import Transport
 import WireProtocol
@@ -23,6 +24,8 @@ final class RunServer {
     private var lost: [LostPerturbation] = []
     private var outcome: ServeOutcome?
     private var signal: WatchedSignal?
+    private var signalDeadline: Instant?
+    private var memoryKills = OutOfMemoryKills()
     private var flushRequested = false
     private var localWorkers: LocalWorkers?
     private let hostWorkers: HostWorkers?
@@ -69,6 +72,10 @@ final class RunServer {
                 perform(scheduler.handle(.tick, now: now))
                 if outcome == nil, signal == nil { hostWorkers?.startDue() }
             }
+            if let signal, let signalDeadline, now >= signalDeadline, outcome == nil {
+                log.warning("what is still being fitted is given up")
+                outcome = .signalled(signal)
+            }
             progress(scheduler.snapshot)
         }
         letWorkersLeave()
@@ -94,7 +101,12 @@ final class RunServer {
             writerReports(event)
         case .signal(let signal):
             self.signal = signal
-            log.notice("stopping as asked", metadata: ["signal": "\(signal)"])
+            signalDeadline = now + signal.drainLimit
+            log.notice(
+                "stopping as asked; the same again later ends at once",
+                metadata: ["signal": "\(signal)"]
+            )
+            writer.flush()
             tell(.drain)
         }
     }
@@ -140,6 +152,10 @@ final class RunServer {
             connections[id]?.stage = .leaving
             tell(.workerLeft(WorkerID(id), .goodbye))
         case .childExited(let exit):
+            events.note(
+                "remote_process_ended",
+                ["host": connection.hello?.host ?? "", "how": exit.description]
+            )
             log.warning(
                 "a remote worker process ended",
                 metadata: ["worker": "\(connection.name)", "how": "\(exit.description)"]
@@ -261,10 +277,10 @@ final class RunServer {
             leave(id, departure(closure))
             return
         }
-        if let status = connection.exitStatus {
-            leave(id, .processDied("\(status)"))
+        if let how = connection.processEnd {
+            leave(id, .processDied(how))
         } else {
-            connections[id]?.linkIsClosed = true
+            connections[id]?.closure = closure
             // A process that lost its link is of no use; its end brings the reason and a new one.
             localWorkers?.end(id)
         }
@@ -272,8 +288,9 @@ final class RunServer {
 
     private func departure(_ closure: LinkClosure) -> Departure {
         switch closure {
-        case .peerClosed, .reset: .processDied("\(closure)")
-        case .timedOut, .protocolViolation, .tlsFailed, .local: .networkLost
+        case .vanished, .reset: .processDied("\(closure)")
+        // A peer that closes in order lives: it gave the connection up, as after too long a silence.
+        case .peerClosed, .timedOut, .protocolViolation, .tlsFailed, .local: .networkLost
         }
     }
 
@@ -294,8 +311,14 @@ final class RunServer {
         guard let children = localWorkers else { return }
         let ended = children.ended(slot, status)
         if let id = ended.connection {
-            connections[id]?.exitStatus = status
-            if connections[id]?.linkIsClosed == true { leave(id, .processDied("\(status)")) }
+            let how = "\(status)" + (memoryKills.explain(status.isKill) ?? "")
+            connections[id]?.processEnd = how
+            switch connections[id]?.closure {
+            case nil: break
+            // It was ended because nothing was heard of it, which is nobody's fault.
+            case .timedOut: leave(id, .networkLost)
+            default: leave(id, .processDied(how))
+            }
         }
         guard outcome == nil else { return }
         if let failure = ended.failure {
@@ -471,6 +494,15 @@ final class RunServer {
 
     private func tellWorkersToLeave(_ reason: String) {
         for id in connections.keys { send(.finish(reason: reason), to: id) }
+    }
+}
+
+extension WatchedSignal {
+    /// How long a stopping run waits for what is being fitted.
+    ///
+    /// Batch systems kill half a minute after TERM, and send USR1 a few minutes before the end.
+    fileprivate var drainLimit: Duration {
+        .milliseconds(TimeScale.milliseconds(self == .user1 ? 120_000 : 20_000))
     }
 }
 

@@ -26,4 +26,9 @@ enum ServeOutcome: Equatable {
     case stopped(RunFailure)
     /// A signal stopped the run; it can be resumed.
     case signalled(WatchedSignal)
+
+    /// Whether it was a signal.
+    var isSignalled: Bool {
+        if case .signalled = self { true } else { false }
+    }
 }

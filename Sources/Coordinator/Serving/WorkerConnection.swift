@@ -1,4 +1,3 @@
-import ChildProcesses
 import Transport
 import WireProtocol
 
@@ -20,10 +19,10 @@ struct WorkerConnection {
     /// The local child behind the link, if it is one of ours.
     let localSlot: Int?
     var stage = Stage.greeting
-    /// Whether nothing can come over the link any more.
-    var linkIsClosed = false
+    /// How the link to a local child ended, while its process has not.
+    var closure: LinkClosure?
     /// How the local child behind the link ended.
-    var exitStatus: ExitStatus?
+    var processEnd: String?
     var hello: Hello?
     var rows: RowAssembler?
     /// Bytes of rows that the worker may send before some are written.
