@@ -29,7 +29,7 @@ packages=(iproute2 nftables)
 # Waiting times of the coordinator are a twentieth: a worker may be silent for 3 s.
 export CRISPYX_TIME_SCALE=0.05
 # Fits wait, so that runs last for a while without using a processor.
-export CRISPYX_SLOW_FIT=150
+export CRISPYX_SLOW_FIT=300
 
 wanted=("$@")
 all=(short partition deaf dumb loss narrow half-open orphan)

@@ -296,7 +296,7 @@ final class RunServer {
 
     private func leave(_ id: UInt64, _ departure: Departure) {
         guard let connection = connections.removeValue(forKey: id) else { return }
-        guard connection.stage == .fitting else { return }
+        guard connection.stage == .fitting, !connection.isGivenUp else { return }
         if case .processDied(let how) = departure {
             log.warning(
                 "worker died",
@@ -305,6 +305,20 @@ final class RunServer {
         }
         events.note("worker_left", ["connection": "\(id)", "how": "\(departure)"])
         tell(.workerLeft(WorkerID(id), departure))
+    }
+
+    /// Notes a worker that the scheduler has given up already, whose link takes its time to close.
+    private func noteSilence(_ id: UInt64, _ reason: CloseReason) {
+        guard case .silent = reason, let connection = connections[id] else { return }
+        log.warning(
+            "a worker is taken for lost",
+            metadata: ["worker": "\(connection.name)", "why": "\(reason)"]
+        )
+        events.note(
+            "worker_left",
+            ["connection": "\(id)", "how": "\(Departure.networkLost)", "why": "\(reason)"]
+        )
+        connections[id]?.isGivenUp = true
     }
 
     private func childEnded(_ slot: Int, _ status: ExitStatus) {
@@ -412,6 +426,7 @@ final class RunServer {
             case .markQuarantined(let perturbation, let reasons):
                 lose(perturbation, .quarantined, reasons)
             case .closeWorker(let worker, let reason):
+                noteSilence(worker.rawValue, reason)
                 send(.finish(reason: "\(reason)"), to: worker.rawValue)
                 connections[worker.rawValue]?.link.close()
             case .finishWorkers: tellWorkersToLeave("every perturbation is settled")

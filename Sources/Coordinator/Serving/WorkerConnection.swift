@@ -19,6 +19,8 @@ struct WorkerConnection {
     /// The local child behind the link, if it is one of ours.
     let localSlot: Int?
     var stage = Stage.greeting
+    /// Whether the scheduler has taken the worker for lost; only its end is missing.
+    var isGivenUp = false
     /// How the link to a local child ended, while its process has not.
     var closure: LinkClosure?
     /// How the local child behind the link ended.

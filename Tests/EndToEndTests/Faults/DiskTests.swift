@@ -81,7 +81,7 @@ struct DiskTests {
         let held = try test.run.startHeld(at: "recorded", test.options)
         // The room was taken when the file was laid out; some file systems give none in advance.
         let start = try offset(of: "z_score", in: test.unfinished)
-        try punchHole(test.unfinished, at: start, bytes: 3 * 4096)
+        try punchHole(test.unfinished, at: start, bytes: 3 * 4096, in: test.run.folder)
         try disk.fill()
         expect(try held.finish(), 74, "unfinished", "free space")
         #expect(!FileManager.default.fileExists(atPath: test.output))
@@ -117,7 +117,7 @@ struct DiskTests {
         // A layer that holds one value for each gene is filled in last.
         let start = try offset(of: "dispersion_trend", in: test.unfinished)
         let page = (start + 4095) / 4096 * 4096
-        try punchHole(test.unfinished, at: page, bytes: 4096)
+        try punchHole(test.unfinished, at: page, bytes: 4096, in: test.run.folder)
         try disk.fill()
         let fits = test.fits
         expect(try held.finish(), 74, "unfinished", "free space")
