@@ -5,7 +5,7 @@
 #
 #   kills        200 rounds of each kind of kill (CRISPYX_TEST_KILL_ROUNDS)
 #   network      cuts, loss, narrow and half-open links in network namespaces
-#   simulation   10,000 seeds of the simulated cluster (CRISPYX_TEST_SEEDS)
+#   simulation   10,000 seeds of the simulated cluster (CRISPYX_SEED_COUNT)
 #   fuzzing      a million inputs for each parser (CRISPYX_TEST_FUZZ_INPUTS)
 #   cuts         1,000 connections cut at random bytes (CRISPYX_TEST_CUTS)
 #   idle         4,000 idle connections (CRISPYX_TEST_IDLE_CONNECTIONS)
@@ -40,11 +40,11 @@ tests() {
 
 row_kills() { tests KillRoundTests CRISPYX_TEST_KILL_ROUNDS 200; }
 row_network() { scripts/faults/network.sh; }
-row_simulation() { tests SchedulingTests.Simulation CRISPYX_TEST_SEEDS 10000; }
-row_fuzzing() { tests Fuzz CRISPYX_TEST_FUZZ_INPUTS 1000000; }
-row_cuts() { tests Cut CRISPYX_TEST_CUTS 1000; }
-row_idle() { tests Idle CRISPYX_TEST_IDLE_CONNECTIONS 4000; }
-row_many() { tests ManyWorkers CRISPYX_TEST_MANY_WORKERS 64; }
+row_simulation() { tests SimulationTests CRISPYX_SEED_COUNT 10000; }
+row_fuzzing() { tests '(Mutated[A-Za-z]*|HostileBytes)Tests' CRISPYX_TEST_FUZZ_INPUTS 1000000; }
+row_cuts() { tests FaultyNetworkTests CRISPYX_TEST_CUTS 1000; }
+row_idle() { tests HostilePeerTests/idleFlood CRISPYX_TEST_IDLE_CONNECTIONS 4000; }
+row_many() { tests HostilePeerTests/manyWorkers CRISPYX_TEST_MANY_WORKERS 64; }
 row_cluster() { scripts/test-cluster.sh; }
 
 # The numbers a row is about, from its log.

@@ -90,7 +90,7 @@ struct RunOpening {
 
     private func claim() throws(RunFailure) -> RunClaim {
         try directory.claim { host in
-            log.notice(
+            log.warning(
                 "the run directory belongs to a process on another machine; looking for signs of life",
                 metadata: ["machine": "\(host)"]
             )

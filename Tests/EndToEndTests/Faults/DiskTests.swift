@@ -153,7 +153,7 @@ struct DiskTests {
         // 128M leave 6 MB for turning a matrix round and 24 MB for blocks.
         let screen =
             byGene
-            ? Screen(perturbations: 4, genes: 500, cellsPerPerturbation: 250)
+            ? Screen(perturbations: 4, genes: 500, cellsPerPerturbation: 500)
             : Screen(
                 perturbations: 4,
                 genes: 500,
@@ -193,7 +193,7 @@ struct DiskTests {
 
     @Test("a scratch directory that vanishes after it was opened does no harm")
     func vanishedScratch() throws {
-        let run = try Run(Screen(perturbations: 4, genes: 500, cellsPerPerturbation: 250), as: .csc)
+        let run = try Run(Screen(perturbations: 4, genes: 500, cellsPerPerturbation: 500), as: .csc)
         let expected = try run.undisturbed()
         let scratch = run.folder.file("scratch")
         try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)

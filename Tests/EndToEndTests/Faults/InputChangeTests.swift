@@ -123,11 +123,11 @@ struct InputChangeTests {
         let (run, expected) = try interrupted()
         let path = run.folder.file(run.directory + "/run.json")
         let record = try String(contentsOfFile: path, encoding: .utf8)
-        for (pattern, replacement, texts) in [
-            (#/"build" : "[^"]*"/#, #""build" : "older""#, ["older", "two builds"]),
-            (#/"version" : 1/#, #""version" : 7"#, ["layout 7", "reads 1"]),
-        ] as [(any RegexComponent, String, [String])] {
-            let changed = record.replacing(pattern, with: replacement)
+        for (text, other, texts) in [
+            (#""build" : ""#, #""build" : "older "#, ["older ", "two builds"]),
+            (#""version" : 1"#, #""version" : 7"#, ["layout 7", "reads 1"]),
+        ] {
+            let changed = record.replacing(text, with: other)
             #expect(changed != record)
             try changed.write(toFile: path, atomically: true, encoding: .utf8)
             let ended = try run.run(Run.oneWorker + ["--resume"])

@@ -45,18 +45,14 @@ struct SignalTests {
     }
 
     /// A run in the middle of fitting, with rows in its journal and many that are missing.
-    private func fitting(
-        _ variables: [String: String] = [:],
-        seconds: Double = 30
-    ) throws -> (run: Run, expected: Data, coordinator: Program) {
+    private func fitting() throws -> (run: Run, expected: Data, coordinator: Program) {
         let run = try Run(Screen(perturbations: 40, genes: 60, cellsPerPerturbation: 10))
         let expected = try run.undisturbed()
         let coordinator = try run.start(
             ["--local-workers", "2", "--threads", "1"],
             variables: ["CRISPYX_SLOW_FIT": "100", "CRISPYX_TIME_SCALE": "0.05"]
-                .merging(variables) { $1 }
         )
-        #expect(eventually(seconds) { run.journalledRows.count >= 2 }, "it has begun")
+        #expect(eventually(30) { run.journalledRows.count >= 2 }, "it has begun")
         return (run, expected, coordinator)
     }
 
@@ -86,20 +82,35 @@ struct SignalTests {
         try expectFinished(run, expected)
     }
 
+    /// A run in which one fit has begun that never ends.
+    private func withEndlessFit(
+        _ variables: [String: String]
+    ) throws -> (run: Run, expected: Data, coordinator: Program) {
+        let run = try Run(Screen(perturbations: 40, genes: 60, cellsPerPerturbation: 10))
+        let expected = try run.undisturbed()
+        let token = run.folder.file("token")
+        try Data().write(to: URL(filePath: token))
+        let coordinator = try run.start(
+            ["--local-workers", "2", "--threads", "1"],
+            variables: ["CRISPYX_FAIL_FIT": "30=hang:\(token)", "CRISPYX_SLOW_FIT": "50"]
+                .merging(variables) { $1 }
+        )
+        let hasBegun = eventually(30) {
+            !run.folder.exists("token") && !run.events("row").isEmpty
+        }
+        #expect(hasBegun, "the fault fired")
+        return (run, expected, coordinator)
+    }
+
     @Test("a second request, or another signal, is not kept waiting by a fit that never ends")
     func second() throws {
         for (signal, pause) in [(SIGTERM, 1_200_000), (SIGUSR1, 50_000)] as [(Int32, UInt32)] {
-            // Row 39 is as large as the others and so the last one to be begun.
-            let (run, expected, coordinator) = try fitting([
-                "CRISPYX_FAIL_FIT": "39=hang", "CRISPYX_TIME_SCALE": "1", "CRISPYX_SLOW_FIT": "1",
-            ])
-            #expect(eventually(30) { run.journalledRows.count == 39 }, "one is left")
+            let (run, expected, coordinator) = try withEndlessFit([:])
             #expect(coordinator.process.send(signal: SIGTERM))
             usleep(pause)
             #expect(coordinator.process.exitStatus == nil, "it waits")
             #expect(coordinator.process.send(signal: signal))
-            let ended = try coordinator.wait()
-            expectEnded(ended, by: signal)
+            expectEnded(try coordinator.wait(), by: signal)
             #expect(run.folder.isDeserted())
             try expectFinished(run, expected)
         }
@@ -107,15 +118,15 @@ struct SignalTests {
 
     @Test("a stopping run does not wait for ever for what is being fitted")
     func endlessFit() throws {
-        let (run, expected, coordinator) = try fitting([
-            "CRISPYX_FAIL_FIT": "39=hang", "CRISPYX_SLOW_FIT": "1",
-        ])
-        #expect(eventually(30) { run.journalledRows.count == 39 }, "only the endless one is left")
+        // Twenty seconds become one.
+        let (run, expected, coordinator) = try withEndlessFit(["CRISPYX_TIME_SCALE": "0.05"])
         #expect(coordinator.process.send(signal: SIGTERM))
         let ended = try coordinator.wait()
         expectEnded(ended, by: SIGTERM)
         #expect(ended.errors.contains("given up"))
         #expect(run.folder.isDeserted())
+        let (kept, before) = (run.journalledRows, run.fits)
+        #expect(Set(kept) == Set(before.keys), "what was finished is kept")
         try expectFinished(run, expected)
     }
 }
