@@ -108,7 +108,7 @@ extension RunRequest {
         options: AnalysisOptions,
         machine: MachineArguments,
         outputs: OutputArguments,
-        status: StatusArguments,
+        status: StatusArguments? = nil,
         logFormat: LogFormat
     ) throws {
         self.init(
@@ -128,7 +128,7 @@ extension RunRequest {
             expectsOthers: machine.listen != nil,
             numa: try machine.numaNodes(),
             logFormat: logFormat,
-            status: status.address,
+            status: status?.address,
             tokenFile: machine.tokenFile,
             memoryBytes: try machine.memoryBytes(),
             scratchDirectory: machine.scratchDirectory

@@ -29,10 +29,10 @@ final class RunJob {
         log: Logger,
         display: ProgressDisplay,
         signals: RunSignals,
-        monitor: RunMonitor
+        monitor: RunMonitor? = nil
     ) {
         self.request = request
-        self.monitor = monitor
+        self.monitor = monitor ?? RunMonitor(request)
         self.log = log
         self.display = display
         self.signals = signals
