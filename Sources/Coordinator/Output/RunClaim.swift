@@ -36,8 +36,9 @@ package final class RunClaim: Sendable {
         let earlier = try PlainFile.contents(path).flatMap { RunOwner(json: $0) }
         lock = try FileLock(path, owner: Self.named(directory, earlier))
         if let earlier {
-            switch earlier.liveness(to: current) {
+            switch earlier.liveness {
             case .gone: break
+            case .alive where earlier == current: break
             case .alive: throw Self.owned(directory, earlier)
             case .elsewhere:
                 onWait(earlier.host)
@@ -120,6 +121,30 @@ package final class RunClaim: Sendable {
 }
 
 extension RunDirectory {
+    /// Whose the directory is.
+    package enum Ownership: Equatable, Sendable {
+        /// Nobody's, or that of a process of this machine that is gone.
+        case free
+        /// A living process of this machine works here.
+        case living(processID: Int32)
+        /// A process of another machine worked here; whether it lives cannot be told at once.
+        case elsewhere(host: String, processID: Int32)
+    }
+
+    /// Whose the directory is now.
+    ///
+    /// - Throws: ``RunFailure`` when the file that says so cannot be read.
+    package func ownership() throws(RunFailure) -> Ownership {
+        guard let owner = try PlainFile.contents(ownerPath).flatMap({ RunOwner(json: $0) }) else {
+            return .free
+        }
+        return switch owner.liveness {
+        case .gone: .free
+        case .alive: .living(processID: owner.processID)
+        case .elsewhere: .elsewhere(host: owner.host, processID: owner.processID)
+        }
+    }
+
     /// Claims the directory for this process, until the claim is given up.
     ///
     /// - Parameter onWait: Told the machine of an owner elsewhere that has to be watched first, for

@@ -5,9 +5,9 @@ import Glibc
 struct RunOwner: Codable, Equatable {
     /// What can be said about an owner from this machine.
     enum Liveness: Equatable {
-        /// It has ended, or it is this process.
+        /// It has ended.
         case gone
-        /// It lives on this machine.
+        /// It lives on this machine; it may be this process.
         case alive
         /// It runs, or ran, on another machine: only its signs of life tell.
         case elsewhere
@@ -21,14 +21,17 @@ struct RunOwner: Codable, Equatable {
     /// This process.
     static var current: RunOwner {
         RunOwner(
-            host: ProcessInfo.processInfo.hostName,
-            bootID: (try? String(
-                contentsOfFile: "/proc/sys/kernel/random/boot_id",
-                encoding: .utf8
-            )) ?? "",
+            host: host,
+            bootID: bootID,
             processID: getpid(),
             processStart: processStart(getpid()) ?? ""
         )
+    }
+
+    private static var host: String { ProcessInfo.processInfo.hostName }
+
+    private static var bootID: String {
+        (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? ""
     }
 
     /// The owner that a record names; nil for one that cannot be understood.
@@ -53,10 +56,10 @@ struct RunOwner: Codable, Equatable {
         return Array((try? encoder.encode(self)) ?? Data())
     }
 
-    /// Whether the owner still lives, as far as `observer` can tell.
-    func liveness(to observer: RunOwner) -> Liveness {
-        guard host == observer.host else { return .elsewhere }
-        guard bootID == observer.bootID, processID != observer.processID else { return .gone }
+    /// Whether the owner still lives, as far as can be told from here.
+    var liveness: Liveness {
+        guard host == Self.host else { return .elsewhere }
+        guard bootID == Self.bootID else { return .gone }
         return Self.processStart(processID) == processStart ? .alive : .gone
     }
 

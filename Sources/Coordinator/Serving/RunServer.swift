@@ -2,6 +2,7 @@ import ChildProcesses
 import ComputeThreads
 import Digests
 import Logging
+import Monitoring
 import NIOCore
 import NodeTopology
 import Scheduling
@@ -14,14 +15,15 @@ import WireProtocol
 /// writer and children report into the mailbox from their own threads.
 final class RunServer {
     let mailbox: Mailbox<ServeEvent>
-    private let configuration: Configuration
+    let configuration: Configuration
     private let writer: RowWriter
-    private let events: EventLog
-    private let log: Logger
-    private var scheduler: LeaseScheduler
-    private var connections: [UInt64: WorkerConnection] = [:]
+    let events: EventLog
+    let log: Logger
+    private(set) var scheduler: LeaseScheduler
+    private(set) var connections: [UInt64: WorkerConnection] = [:]
     private var workerOfRow: [UInt32: UInt64] = [:]
-    private var lost: [LostPerturbation] = []
+    private(set) var lost: [LostPerturbation] = []
+    var diary = ServingDiary()
     private var outcome: ServeOutcome?
     private var signal: WatchedSignal?
     private var signalDeadline: Instant?
@@ -30,6 +32,7 @@ final class RunServer {
     private var localWorkers: LocalWorkers?
     private let hostWorkers: HostWorkers?
     private var progress: (ProgressSnapshot) -> Void
+    let monitor: RunMonitor?
 
     init(
         configuration: Configuration,
@@ -39,6 +42,7 @@ final class RunServer {
         hostWorkers: HostWorkers? = nil,
         events: EventLog,
         log: Logger,
+        monitor: RunMonitor? = nil,
         progress: @escaping (ProgressSnapshot) -> Void
     ) {
         self.configuration = configuration
@@ -48,6 +52,7 @@ final class RunServer {
         self.hostWorkers = hostWorkers
         self.events = events
         self.log = log
+        self.monitor = monitor
         self.progress = progress
         scheduler = LeaseScheduler(
             units: configuration.units,
@@ -77,13 +82,14 @@ final class RunServer {
                 outcome = .signalled(signal)
             }
             progress(scheduler.snapshot)
+            tellMonitor()
         }
         letWorkersLeave()
         guard let outcome else { preconditionFailure("the loop ends with an outcome") }
         return outcome
     }
 
-    private var now: Instant { Instant(nanoseconds: monotonicNanoseconds()) }
+    var now: Instant { Instant(nanoseconds: monotonicNanoseconds()) }
 
     private func handle(_ event: ServeEvent) {
         switch event {
@@ -131,6 +137,7 @@ final class RunServer {
         case .row(let chunk):
             receiveRow(chunk, id)
         case .fitFailed(let lease, let perturbation, let reason):
+            diary.tallies.fitFailures += 1
             log.warning(
                 "a fit failed",
                 metadata: ["perturbation": "\(perturbation)", "reason": "\(reason)"]
@@ -143,13 +150,15 @@ final class RunServer {
                     reason: reason
                 )
             )
-        case .heartbeat: break
+        case .heartbeat(let heartbeat): connections[id]?.heartbeat = heartbeat
         case .goodbye(let reason):
             log.info(
                 "worker leaves",
                 metadata: ["worker": "\(connection.name)", "why": "\(reason)"]
             )
             connections[id]?.stage = .leaving
+            noteDeparture(id, .goodbye)
+            events.note("worker_left", ["connection": "\(id)", "how": "goodbye"])
             tell(.workerLeft(WorkerID(id), .goodbye))
         case .childExited(let exit):
             events.note(
@@ -185,6 +194,8 @@ final class RunServer {
                 return
             }
             connections[id]?.stage = .fitting
+            connections[id]?.joined = now
+            diary.tallies.workersJoined += 1
             connections[id]?.credit = RowCredit(limit: welcome.rowCreditBytes)
             connections[id]?.rows = RowAssembler(
                 rowBytes: welcome.rowBytes,
@@ -274,7 +285,7 @@ final class RunServer {
         // A local child leaves when both its link and its process have ended: the link may still
         // bring rows after the process is gone, and only the process tells how it died.
         guard connection.localSlot != nil, connection.stage != .leaving else {
-            leave(id, departure(closure))
+            leave(id, Departure(closure))
             return
         }
         if let how = connection.processEnd {
@@ -286,17 +297,12 @@ final class RunServer {
         }
     }
 
-    private func departure(_ closure: LinkClosure) -> Departure {
-        switch closure {
-        case .vanished, .reset: .processDied("\(closure)")
-        // A peer that closes in order lives: it gave the connection up, as after too long a silence.
-        case .peerClosed, .timedOut, .protocolViolation, .tlsFailed, .local: .networkLost
-        }
-    }
-
     private func leave(_ id: UInt64, _ departure: Departure) {
-        guard let connection = connections.removeValue(forKey: id) else { return }
-        guard connection.stage == .fitting, !connection.isGivenUp else { return }
+        guard let connection = connections[id] else { return }
+        let isNews = connection.stage == .fitting && !connection.isGivenUp
+        if isNews { noteDeparture(id, departure) }
+        connections[id] = nil
+        guard isNews else { return }
         if case .processDied(let how) = departure {
             log.warning(
                 "worker died",
@@ -305,20 +311,6 @@ final class RunServer {
         }
         events.note("worker_left", ["connection": "\(id)", "how": "\(departure)"])
         tell(.workerLeft(WorkerID(id), departure))
-    }
-
-    /// Notes a worker that the scheduler has given up already, whose link takes its time to close.
-    private func noteSilence(_ id: UInt64, _ reason: CloseReason) {
-        guard case .silent = reason, let connection = connections[id] else { return }
-        log.warning(
-            "a worker is taken for lost",
-            metadata: ["worker": "\(connection.name)", "why": "\(reason)"]
-        )
-        events.note(
-            "worker_left",
-            ["connection": "\(id)", "how": "\(Departure.networkLost)", "why": "\(reason)"]
-        )
-        connections[id]?.isGivenUp = true
     }
 
     private func childEnded(_ slot: Int, _ status: ExitStatus) {
@@ -399,12 +391,13 @@ final class RunServer {
             case .write(let perturbation, _, let attempt):
                 guard let arrived else { continue }
                 workerOfRow[perturbation.rawValue] = arrived.worker
+                diary.tallies.rows += 1
                 let record = Journal.Record(
                     perturbation: perturbation.rawValue,
                     attempt: UInt32(attempt),
                     digest: arrived.digest
                 )
-                writer.write(RowWriter.Row(record: record, bytes: arrived.bytes))
+                // First, so that no row can be durable of which the diary knows nothing.
                 events.note(
                     "row",
                     [
@@ -412,8 +405,10 @@ final class RunServer {
                         "connection": "\(arrived.worker)",
                     ]
                 )
+                writer.write(RowWriter.Row(record: record, bytes: arrived.bytes))
             case .discard(let perturbation, let reason, let sameDigest):
                 guard let arrived else { continue }
+                diary.tallies.rowsDropped += 1
                 if !sameDigest {
                     log.error(
                         "a second fit gave other numbers; the first is kept",
@@ -426,7 +421,9 @@ final class RunServer {
             case .markQuarantined(let perturbation, let reasons):
                 lose(perturbation, .quarantined, reasons)
             case .closeWorker(let worker, let reason):
-                noteSilence(worker.rawValue, reason)
+                if noteSilence(worker.rawValue, reason) {
+                    connections[worker.rawValue]?.isGivenUp = true
+                }
                 send(.finish(reason: "\(reason)"), to: worker.rawValue)
                 connections[worker.rawValue]?.link.close()
             case .finishWorkers: tellWorkersToLeave("every perturbation is settled")
@@ -465,6 +462,7 @@ final class RunServer {
             "given_up",
             [
                 "perturbation": "\(perturbation.rawValue)", "kind": kind.rawValue,
+                "label": label(Int(perturbation.rawValue)),
                 "reasons": reasons.joined(separator: "; "),
             ]
         )
@@ -509,21 +507,5 @@ final class RunServer {
 
     private func tellWorkersToLeave(_ reason: String) {
         for id in connections.keys { send(.finish(reason: reason), to: id) }
-    }
-}
-
-extension WatchedSignal {
-    /// How long a stopping run waits for what is being fitted.
-    ///
-    /// Batch systems kill half a minute after TERM, and send USR1 a few minutes before the end.
-    fileprivate var drainLimit: Duration {
-        .milliseconds(TimeScale.milliseconds(self == .user1 ? 120_000 : 20_000))
-    }
-}
-
-extension Array {
-    /// The array cut into runs of at most `size` elements.
-    fileprivate func chunked(by size: Int) -> [[Element]] {
-        stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
     }
 }

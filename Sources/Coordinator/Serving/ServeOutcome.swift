@@ -32,3 +32,14 @@ enum ServeOutcome: Equatable {
         if case .signalled = self { true } else { false }
     }
 }
+
+extension ServeOutcome {
+    /// For the event log.
+    var description: String {
+        switch self {
+        case .settled: "every perturbation is settled"
+        case .stopped(let failure): failure.description
+        case .signalled(let signal): "stopped by \(signal)"
+        }
+    }
+}

@@ -1,3 +1,4 @@
+import Scheduling
 import Transport
 import WireProtocol
 
@@ -26,6 +27,10 @@ struct WorkerConnection {
     /// How the local child behind the link ended.
     var processEnd: String?
     var hello: Hello?
+    /// When it was welcomed.
+    var joined: Instant?
+    /// What it last said of itself.
+    var heartbeat: WorkerHeartbeat?
     var rows: RowAssembler?
     /// Bytes of rows that the worker may send before some are written.
     var credit: RowCredit?

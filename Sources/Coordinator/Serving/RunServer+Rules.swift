@@ -1,0 +1,50 @@
+import ChildProcesses
+import Logging
+import Scheduling
+import Transport
+
+extension RunServer {
+    /// Notes a worker that the scheduler has given up, whose link takes its time to close.
+    ///
+    /// - Returns: Whether the worker was silent, so that the end of its link is no news any more.
+    func noteSilence(_ id: UInt64, _ reason: CloseReason) -> Bool {
+        guard case .silent = reason, let connection = connections[id] else { return false }
+        log.warning(
+            "a worker is taken for lost",
+            metadata: ["worker": "\(connection.name)", "why": "\(reason)"]
+        )
+        noteDeparture(id, .networkLost)
+        events.note(
+            "worker_left",
+            ["connection": "\(id)", "how": "\(Departure.networkLost)", "why": "\(reason)"]
+        )
+        return true
+    }
+}
+
+extension Departure {
+    /// What the end of a link says about the worker behind it.
+    init(_ closure: LinkClosure) {
+        switch closure {
+        case .vanished, .reset: self = .processDied("\(closure)")
+        // A peer that closes in order lives: it gave the connection up, as after too long a silence.
+        case .peerClosed, .timedOut, .protocolViolation, .tlsFailed, .local: self = .networkLost
+        }
+    }
+}
+
+extension WatchedSignal {
+    /// How long a stopping run waits for what is being fitted.
+    ///
+    /// Batch systems kill half a minute after TERM, and send USR1 a few minutes before the end.
+    var drainLimit: Duration {
+        .milliseconds(TimeScale.milliseconds(self == .user1 ? 120_000 : 20_000))
+    }
+}
+
+extension Array {
+    /// The array cut into runs of at most `size` elements.
+    func chunked(by size: Int) -> [[Element]] {
+        stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
+    }
+}
