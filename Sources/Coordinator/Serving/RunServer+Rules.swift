@@ -2,8 +2,26 @@ import ChildProcesses
 import Logging
 import Scheduling
 import Transport
+import WireProtocol
 
 extension RunServer {
+    /// Notes a worker that was welcomed.
+    func noteJoin(_ id: UInt64, _ hello: Hello) {
+        log.info(
+            "worker joins",
+            metadata: [
+                "worker": "\(hello.host)/\(hello.processID)", "threads": "\(hello.threads)",
+            ]
+        )
+        events.note(
+            "worker_joined",
+            [
+                "connection": "\(id)", "host": hello.host, "process": "\(hello.processID)",
+                "threads": "\(hello.threads)",
+            ]
+        )
+    }
+
     /// Notes a worker that the scheduler has given up, whose link takes its time to close.
     ///
     /// - Returns: Whether the worker was silent, so that the end of its link is no news any more.

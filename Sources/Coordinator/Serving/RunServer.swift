@@ -201,19 +201,7 @@ final class RunServer {
                 rowBytes: welcome.rowBytes,
                 creditBytes: welcome.rowCreditBytes
             )
-            log.info(
-                "worker joins",
-                metadata: [
-                    "worker": "\(hello.host)/\(hello.processID)", "threads": "\(hello.threads)",
-                ]
-            )
-            events.note(
-                "worker_joined",
-                [
-                    "connection": "\(id)", "host": hello.host, "process": "\(hello.processID)",
-                    "threads": "\(hello.threads)",
-                ]
-            )
+            noteJoin(id, hello)
             tell(
                 .workerJoined(
                     WorkerID(id),

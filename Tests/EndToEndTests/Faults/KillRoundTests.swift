@@ -45,8 +45,12 @@ struct KillRoundTests {
     func workers() throws {
         try row("worker") { round, _ in
             let coordinator = try round.start()
+            let run = round.run
             for _ in 0...round.number(below: 2) {
-                usleep(round.moment() / 2)
+                _ = eventually(20) {
+                    coordinator.process.exitStatus != nil || !run.events("worker_joined").isEmpty
+                }
+                usleep(UInt32(round.random.uniform() * 250_000))
                 let there = round.workers
                 guard !there.isEmpty else { continue }
                 if kill(there[round.number(below: there.count)], SIGKILL) == 0 { round.faults += 1 }
