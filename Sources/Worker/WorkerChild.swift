@@ -26,8 +26,8 @@ struct WorkerChild {
 
     /// Works until the session ends; over TCP a lost coordinator is looked for again.
     ///
-    /// Every connection is a session of its own. Rows that the lost one did not take are fitted
-    /// again by whoever is given them.
+    /// Every connection is a session of its own. What the lost one had begun is finished meanwhile, and
+    /// the next one begins by offering the rows.
     ///
     /// - Returns: The exit status.
     func run() throws -> Int32 {
@@ -48,8 +48,8 @@ struct WorkerChild {
         if let lifeline = command.lifeline { try ParentWatch.start(descriptor: lifeline) }
         let loops = EventLoops()
         var patience = command.connectTimeout
+        var runner = SessionRunner(hello: hello, log: log, comesBack: comesBack)
         while true {
-            let runner = SessionRunner(hello: hello, log: log)
             stop.forward(to: runner.terminate)
             switch try connect(stop, loops, patience, runner.onEvent) {
             case .success(let connected):
@@ -63,6 +63,9 @@ struct WorkerChild {
                     metadata: ["why": "\(reason)"]
                 )
                 hello.incarnation += 1
+                if !runner.continues(as: hello.incarnation) {
+                    runner = SessionRunner(hello: hello, log: log, comesBack: comesBack)
+                }
                 patience = command.reconnectTimeout
             case .failure(let failure):
                 if stop.isAsked {

@@ -85,7 +85,10 @@ enum Sample {
         .childExited(ChildExit(workerID: run, description: "", status: .exited(code: 0))),
         .returned(LeasePart(lease: 12, perturbations: [9999, 0])),
         .rowsOffered([]),
-        .rowsOffered([OfferedRow(perturbation: .max, digest: digest)]),
+        .rowsOffered([
+            OfferedRow(perturbation: .max, digest: digest),
+            OfferedRow(perturbation: 0, digest: nil),
+        ]),
     ]
 
     static let coordinatorMessages: [CoordinatorMessage] =

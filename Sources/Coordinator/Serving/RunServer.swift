@@ -15,16 +15,19 @@ final class RunServer {
     let mailbox: Mailbox<ServeEvent>
     private let configuration: Configuration
     private let writer: RowWriter
-    private let events: EventLog
-    private let log: Logger
-    private var scheduler: LeaseScheduler
-    private var connections: [UInt64: WorkerConnection] = [:]
+    let events: EventLog
+    let log: Logger
+    private(set) var scheduler: LeaseScheduler
+    var connections: [UInt64: WorkerConnection] = [:]
     private var workerOfRow: [UInt32: UInt64] = [:]
+    /// Who else holds a row that is written and not yet durable.
+    var keepersOfRow: [UInt32: [UInt64]] = [:]
+    var credits: CreditPool
     private var lost: [LostPerturbation] = []
     private var outcome: ServeOutcome?
     private var signal: WatchedSignal?
     private var flushRequested = false
-    private var localWorkers: LocalWorkers?
+    private(set) var localWorkers: LocalWorkers?
     private let hostWorkers: HostWorkers?
     private var progress: (ProgressSnapshot) -> Void
 
@@ -46,6 +49,11 @@ final class RunServer {
         self.events = events
         self.log = log
         self.progress = progress
+        credits = CreditPool(
+            limit: configuration.rowsInFlightBytes,
+            rowBytes: configuration.welcome.rowBytes,
+            creditBytes: configuration.welcome.rowCreditBytes
+        )
         scheduler = LeaseScheduler(
             units: configuration.units,
             alreadyDone: configuration.durable,
@@ -99,7 +107,7 @@ final class RunServer {
         }
     }
 
-    private func tell(_ event: SchedulerEvent) {
+    func tell(_ event: SchedulerEvent) {
         perform(scheduler.handle(event, now: now))
     }
 
@@ -131,6 +139,8 @@ final class RunServer {
                     reason: reason
                 )
             )
+        case .returned(let part): returned(part, by: id)
+        case .rowsOffered(let rows): offered(rows, by: id)
         case .heartbeat: break
         case .goodbye(let reason):
             log.info(
@@ -158,6 +168,8 @@ final class RunServer {
         case .accept(let minor):
             var welcome = configuration.welcome
             welcome.protocolMinor = minor
+            if hello.role == .fitter { welcome.rowCreditBytes = credits.open(id) }
+            connections[id]?.minor = minor
             send(.welcome(welcome), to: id)
             connections[id]?.link.keepAlive(
                 every: .milliseconds(Int64(welcome.heartbeatMilliseconds)),
@@ -184,7 +196,7 @@ final class RunServer {
                 "worker_joined",
                 [
                     "connection": "\(id)", "host": hello.host, "process": "\(hello.processID)",
-                    "threads": "\(hello.threads)",
+                    "threads": "\(hello.threads)", "incarnation": "\(hello.incarnation)",
                 ]
             )
             tell(
@@ -192,7 +204,8 @@ final class RunServer {
                     WorkerID(id),
                     threads: configuration.fitsAtOnce(of: hello),
                     memoryBytes: hello.memoryBytes,
-                    host: hello.host
+                    host: hello.host,
+                    identity: hello.identity(minor: minor)
                 )
             )
         }
@@ -243,7 +256,9 @@ final class RunServer {
         connections[id]?.link.close()
     }
 
-    private func send(_ message: CoordinatorMessage, to id: UInt64) {
+    func send(_ message: CoordinatorMessage, to id: UInt64) {
+        // A peer that does not know a message would have to break off.
+        guard message.firstMinor <= connections[id]?.minor ?? 0 else { return }
         do {
             try connections[id]?.link.send(message)
         } catch {
@@ -279,6 +294,7 @@ final class RunServer {
 
     private func leave(_ id: UInt64, _ departure: Departure) {
         guard let connection = connections.removeValue(forKey: id) else { return }
+        credits.close(id)
         guard connection.stage == .fitting else { return }
         if case .processDied(let how) = departure {
             log.warning(
@@ -330,8 +346,11 @@ final class RunServer {
             flushRequested = false
             var byWorker: [UInt64: [UInt32]] = [:]
             for perturbation in perturbations {
-                guard let worker = workerOfRow.removeValue(forKey: perturbation) else { continue }
-                byWorker[worker, default: []].append(perturbation)
+                let keepers = keepersOfRow.removeValue(forKey: perturbation) ?? []
+                let sender = workerOfRow.removeValue(forKey: perturbation).map { [$0] } ?? []
+                for worker in Set(sender + keepers) {
+                    byWorker[worker, default: []].append(perturbation)
+                }
             }
             for (worker, rows) in byWorker {
                 for part in rows.chunked(by: ProtocolLimits.durablePerturbations) {
@@ -375,6 +394,7 @@ final class RunServer {
                         "connection": "\(arrived.worker)",
                     ]
                 )
+            case .revoke, .cancel, .answerOffer, .endProcess, .closeWorker: steer(action)
             case .discard(let perturbation, let reason, let sameDigest):
                 guard let arrived else { continue }
                 if !sameDigest {
@@ -388,9 +408,6 @@ final class RunServer {
                 lose(perturbation, .failed, [reason])
             case .markQuarantined(let perturbation, let reasons):
                 lose(perturbation, .quarantined, reasons)
-            case .closeWorker(let worker, let reason):
-                send(.finish(reason: "\(reason)"), to: worker.rawValue)
-                connections[worker.rawValue]?.link.close()
             case .finishWorkers: tellWorkersToLeave("every perturbation is settled")
             case .settled: outcome = signal.map { .signalled($0) } ?? .settled(lost)
             case .stop(let reason): stopped(reason)
@@ -409,6 +426,7 @@ final class RunServer {
             perturbations: lease.perturbations.map { configuration.resources.leased($0) }
         )
         send(.lease(grant), to: worker)
+        if lease.isCopy { noteCopy(lease, worker) }
     }
 
     private func lose(
@@ -446,7 +464,7 @@ final class RunServer {
                 signal.map { .signalled($0) }
                 ?? .stopped(RunFailure(.stopped, "\(reason); finish with --resume"))
         case .noWorkers: stop(RunFailure(.noWorkers, "\(reason); start some, then --resume"))
-        case .tooManyDeaths: stop(RunFailure(.internalError, "\(reason)"))
+        case .tooManyDeaths, .commonFailure: stop(RunFailure(.internalError, "\(reason)"))
         }
     }
 
@@ -471,12 +489,5 @@ final class RunServer {
 
     private func tellWorkersToLeave(_ reason: String) {
         for id in connections.keys { send(.finish(reason: reason), to: id) }
-    }
-}
-
-extension Array {
-    /// The array cut into runs of at most `size` elements.
-    fileprivate func chunked(by size: Int) -> [[Element]] {
-        stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
     }
 }

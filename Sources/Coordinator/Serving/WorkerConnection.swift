@@ -25,6 +25,8 @@ struct WorkerConnection {
     /// How the local child behind the link ended.
     var exitStatus: ExitStatus?
     var hello: Hello?
+    /// Minor version of the protocol that is in force.
+    var minor: UInt32 = 0
     var rows: RowAssembler?
     /// Bytes of rows that the worker may send before some are written.
     var credit: RowCredit?

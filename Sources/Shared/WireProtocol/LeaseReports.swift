@@ -19,15 +19,15 @@ package struct LeasePart: Equatable, Sendable {
     }
 }
 
-/// A row that a worker kept from an earlier connection.
+/// A row that a worker kept from an earlier connection, or is about to have.
 package struct OfferedRow: Equatable, Sendable {
     /// The perturbation's position in the run.
     package var perturbation: UInt32
-    /// Digest of the row's bytes.
-    package var digest: Bytes16
+    /// Digest of the row's bytes; nil while the fit goes on.
+    package var digest: Bytes16?
 
     /// Describes a row that can be had.
-    package init(perturbation: UInt32, digest: Bytes16) {
+    package init(perturbation: UInt32, digest: Bytes16?) {
         self.perturbation = perturbation
         self.digest = digest
     }

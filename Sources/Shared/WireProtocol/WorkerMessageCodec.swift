@@ -104,7 +104,7 @@ extension WorkerMessage {
                     offer.rows = rows.map { row in
                         .with {
                             $0.perturbation = row.perturbation
-                            $0.digest = Data(row.digest.bytes)
+                            if let digest = row.digest { $0.digest = Data(digest.bytes) }
                         }
                     }
                 }
@@ -119,7 +119,7 @@ extension WorkerMessage {
         try rules.count(proto.rows.count, "rows", atMost: ProtocolLimits.offeredRows)
         var rows: [OfferedRow] = []
         for row in proto.rows {
-            let digest = try rules.bytes16(row.digest, "digest")
+            let digest = row.digest.isEmpty ? nil : try rules.bytes16(row.digest, "digest")
             rows.append(OfferedRow(perturbation: row.perturbation, digest: digest))
         }
         try OfferedRow.validate(rows)

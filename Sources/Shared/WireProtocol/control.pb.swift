@@ -698,7 +698,7 @@ nonisolated struct ProtoOfferedRow: Sendable {
 
   var perturbation: UInt32 = 0
 
-  /// 16 bytes
+  /// 16 bytes, empty while the fit goes on
   var digest: Data = Data()
 
   var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -63,7 +63,7 @@ struct Judge {
             left(worker, departure)
         case .rowsDurable(let perturbations):
             durable.formUnion(perturbations)
-        case .workerJoined, .heard, .tick, .drain:
+        case .workerJoined, .heard, .tick, .drain, .returned, .rowsOffered:
             break
         }
     }
@@ -96,7 +96,7 @@ struct Judge {
             judgeQuarantine(perturbation, reasons)
         case .closeWorker(let worker, .silent):
             left(worker, .networkLost)
-        case .closeWorker(_, .runIsEnding), .finishWorkers, .stop, .settled:
+        case .closeWorker, .finishWorkers, .stop, .settled, .revoke, .cancel, .answerOffer, .endProcess:
             break
         }
     }

@@ -113,7 +113,7 @@ extension SimulatedCluster {
         case .discard:
             guard case .rowArrived(let worker, _, _, _) = event else { return }
             send(.toSession(.creditReturned(Self.rowBytes)), to: worker)
-        case .markFailed, .markQuarantined:
+        case .markFailed, .markQuarantined, .revoke, .cancel, .answerOffer, .endProcess:
             break
         case .closeWorker(let worker, _):
             send(.toSession(.linkClosed("closed by the coordinator")), to: worker)

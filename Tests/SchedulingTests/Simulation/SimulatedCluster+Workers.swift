@@ -50,7 +50,7 @@ extension SimulatedCluster {
         switch action {
         case .fetch(let demand):
             sendToCoordinator(.fetch(demand), from: id)
-        case .release:
+        case .release, .forgetRow, .sendReturned, .offerRows, .reconnect:
             break
         case .sendStarted(let lease, let perturbation):
             sendToCoordinator(.toScheduler(.started(id, lease, perturbation)), from: id)
