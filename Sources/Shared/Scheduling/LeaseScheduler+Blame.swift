@@ -3,9 +3,12 @@
 // A unit that was fitted alone when its process died gets a strike. Before that is said, a few
 // seconds pass if the machine has other workers: when one of those goes too, the machine is to blame.
 
+import Digests
+
 /// A worker that is gone while it was fitting, on a machine that has other workers.
 struct Inquest {
     let worker: WorkerID
+    let identity: WorkerIdentity?
     let host: String
     let instant: Instant
     let cause: LossCause
@@ -17,6 +20,14 @@ struct Inquest {
 struct Vanishing {
     let host: String
     let instant: Instant
+}
+
+/// What a unit was held to answer for when a session ended.
+struct Charge {
+    let process: Digest128
+    let rank: Int
+    let isStrike: Bool
+    let reason: String
 }
 
 /// How a worker was lost.
@@ -42,6 +53,7 @@ extension LeaseScheduler {
         }
         let inquest = Inquest(
             worker: worker,
+            identity: record.identity,
             host: record.host,
             instant: now,
             cause: cause,
@@ -51,6 +63,7 @@ extension LeaseScheduler {
             blame(inquest, &actions)
             return
         }
+        closeInquests(&actions)
         // Only workers that were there together can have been lost together: one that was started
         // in place of another says nothing about the machine.
         let isHostLoss = vanished.contains {
@@ -59,8 +72,12 @@ extension LeaseScheduler {
         }
         vanished.append(Vanishing(host: record.host, instant: now))
         if isHostLoss {
-            for other in inquests where other.host == record.host { forgive(other, &actions) }
-            inquests.removeAll { $0.host == record.host }
+            let together = inquests.filter {
+                $0.host == record.host && record.joined <= $0.instant
+            }
+            let workers = Set(together.map(\.worker))
+            inquests.removeAll { workers.contains($0.worker) }
+            for other in together { forgive(other, &actions) }
             forgive(inquest, &actions)
         } else if roster.hasWorker(on: record.host), progression == .running, !started.isEmpty {
             inquests.append(inquest)
@@ -87,16 +104,24 @@ extension LeaseScheduler {
             ledger[rank].lostAttempts += 1
             let attempts = ledger[rank].lostAttempts
             var alone = true
+            var isStrike = false
             switch inquest.cause {
             case .silence(let text):
                 ledger[rank].reasons.append("\(inquest.worker): \(text)")
                 alone = attempts >= policy.lossesToSolo
             case .death(let text) where inquest.started.count == 1:
+                isStrike = true
                 strike(rank, on: inquest.host, "\(inquest.worker): \(text)")
             case .death(let text):
                 let count = inquest.started.count
                 ledger[rank].reasons.append(
                     "\(inquest.worker): \(text), with \(count) perturbations started"
+                )
+            }
+            if let process = inquest.identity?.process {
+                let reason = ledger[rank].reasons.last ?? ""
+                charges.append(
+                    Charge(process: process, rank: rank, isStrike: isStrike, reason: reason)
                 )
             }
             release(rank, from: lease, alone: alone, by: inquest.worker, &actions)
@@ -128,6 +153,29 @@ extension LeaseScheduler {
             || inquests.contains { inquest in
                 inquest.started.contains { $0.lease == lease && $0.rank == rank }
             }
+    }
+
+    /// Takes back what was held against units because of the end of a process that is alive.
+    ///
+    /// A connection that breaks can look like a death; a process that comes back has not died.
+    mutating func pardon(_ process: Digest128, _ actions: inout [SchedulerAction]) {
+        let mistaken = inquests.filter { $0.identity?.process == process }
+        inquests.removeAll { $0.identity?.process == process }
+        for inquest in mistaken {
+            for (lease, rank) in inquest.started {
+                release(rank, from: lease, alone: false, by: inquest.worker, &actions)
+            }
+        }
+        for charge in charges where charge.process == process {
+            guard !ledger[charge.rank].state.isSettled,
+                let position = ledger[charge.rank].reasons.firstIndex(of: charge.reason)
+            else { continue }
+            ledger[charge.rank].reasons.remove(at: position)
+            ledger[charge.rank].lostAttempts -= 1
+            ledger[charge.rank].strikes -= charge.isStrike ? 1 : 0
+            if charge.isStrike { ledger[charge.rank].avoidance = .nobody }
+        }
+        charges.removeAll { $0.process == process }
     }
 
     // MARK: - Time limit

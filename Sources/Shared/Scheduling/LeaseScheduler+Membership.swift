@@ -13,11 +13,12 @@ extension LeaseScheduler {
             ignoredEventCount += 1
             return
         }
+        guard supersede(by: worker, identity, &actions) else { return }
+        if let identity, identity.incarnation > 0 { pardon(identity.process, &actions) }
         guard progression == .running else {
             actions.append(.closeWorker(worker, .runIsEnding))
             return
         }
-        guard supersede(by: worker, identity, &actions) else { return }
         var record = WorkerRecord(
             host: host,
             threads: max(1, threads),

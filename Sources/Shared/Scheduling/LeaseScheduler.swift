@@ -39,6 +39,8 @@ package struct LeaseScheduler: ~Copyable {
     var inquests: [Inquest] = []
     /// Workers that vanished lately, whatever they were doing.
     var vanished: [Vanishing] = []
+    /// What units were held to answer for, until it turns out that the process is alive.
+    var charges: [Charge] = []
     /// How many units failed for each reason.
     var failures: [String: Int] = [:]
     /// Set when something changed that may let any worker take more work.
