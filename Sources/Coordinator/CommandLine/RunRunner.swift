@@ -115,6 +115,7 @@ extension RunRequest {
             numa: try machine.numaNodes(),
             logFormat: logFormat,
             tokenFile: machine.tokenFile,
+            fitTimeout: .seconds(machine.fitTimeout.seconds),
             memoryBytes: try machine.memoryBytes(),
             scratchDirectory: machine.scratchDirectory
         )

@@ -90,6 +90,9 @@ struct RunService {
                 $0 + 24 * $1.nonzeroCount
             }
         }
+        configuration.policy.fitTimeout = request.fitTimeout
+        configuration.rowsInFlightBytes = UInt64(request.memory.inFlight)
+        configuration.chunksInFlightBytes = UInt64(request.memory.inFlight)
         configuration.onlyHostsWork = hosts != nil && workers == nil && !request.expectsOthers
         let server = RunServer(
             configuration: configuration,

@@ -15,6 +15,8 @@ extension RunServer {
         var policy = SchedulingPolicy()
         /// Bytes of rows that all workers together may have on the way.
         var rowsInFlightBytes: UInt64 = 512 << 20
+        /// Bytes of resources that may wait on all links together.
+        var chunksInFlightBytes: UInt64 = 512 << 20
         /// Whether nobody but the machines of the hosts file is expected to fit.
         var onlyHostsWork = false
 

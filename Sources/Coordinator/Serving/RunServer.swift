@@ -23,6 +23,8 @@ final class RunServer {
     /// Who else holds a row that is written and not yet durable.
     var keepersOfRow: [UInt32: [UInt64]] = [:]
     var credits: CreditPool
+    /// Requests for parts of resources that wait until there is room on the links.
+    var chunks = ChunkQueue<ResourceRequest>()
     private var lost: [LostPerturbation] = []
     private var outcome: ServeOutcome?
     private var signal: WatchedSignal?
@@ -71,7 +73,10 @@ final class RunServer {
         }
         var lastTick = now
         while outcome == nil {
-            for event in mailbox.take(waitingAtMost: 500) where outcome == nil { handle(event) }
+            // Links do not tell when they have sent something.
+            let wait = chunks.isEmpty ? 500 : 5
+            for event in mailbox.take(waitingAtMost: wait) where outcome == nil { handle(event) }
+            serveChunks()
             if now.seconds(since: lastTick) >= 0.5, outcome == nil {
                 lastTick = now
                 perform(scheduler.handle(.tick, now: now))
@@ -120,7 +125,8 @@ final class RunServer {
         case .hello(let hello):
             greet(hello, id)
         case .fetch(let request):
-            answer(request, id)
+            chunks.add(request, from: id)
+            serveChunks()
         case .started(let lease, let perturbation):
             localWorkers?.worked(id)
             tell(.started(WorkerID(id), LeaseID(lease), PerturbationIndex(perturbation)))
@@ -211,14 +217,6 @@ final class RunServer {
         }
     }
 
-    private func answer(_ request: ResourceRequest, _ id: UInt64) {
-        do {
-            send(try configuration.resources.answer(request), to: id)
-        } catch {
-            stop(RunFailure(.inputOutput, "\(error)"))
-        }
-    }
-
     private func receiveRow(_ chunk: RowChunk, _ id: UInt64) {
         let assembled: AssembledRow?
         do {
@@ -295,6 +293,7 @@ final class RunServer {
     private func leave(_ id: UInt64, _ departure: Departure) {
         guard let connection = connections.removeValue(forKey: id) else { return }
         credits.close(id)
+        chunks.removeAll(from: id)
         guard connection.stage == .fitting else { return }
         if case .processDied(let how) = departure {
             log.warning(
@@ -468,7 +467,7 @@ final class RunServer {
         }
     }
 
-    private func stop(_ failure: RunFailure) {
+    func stop(_ failure: RunFailure) {
         if outcome == nil { outcome = .stopped(failure) }
     }
 

@@ -63,7 +63,6 @@ extension LeaseScheduler {
             blame(inquest, &actions)
             return
         }
-        closeInquests(&actions)
         // Only workers that were there together can have been lost together: one that was started
         // in place of another says nothing about the machine.
         let isHostLoss = vanished.contains {

@@ -41,6 +41,7 @@ extension LeaseScheduler {
             ignoredEventCount += 1
             return
         }
+        closeInquests(&actions)
         let owed = roster.remove(worker)
         // A unit that another worker should have tried may have no other worker now.
         anyoneMayTakeWork = true
@@ -62,6 +63,7 @@ extension LeaseScheduler {
     mutating func closeSilentWorkers(_ actions: inout [SchedulerAction]) {
         let limit = policy.silence.wholeNanoseconds
         let silent = roster.workers.filter { now.nanoseconds(since: $0.value.lastHeard) >= limit }
+        if !silent.isEmpty { closeInquests(&actions) }
         for worker in silent.keys.sorted() {
             guard let record = roster[worker] else { continue }
             let owed = roster.remove(worker)
