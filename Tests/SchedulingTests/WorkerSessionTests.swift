@@ -15,7 +15,7 @@ private func leased(_ perturbations: [UInt32], bytes: UInt64 = 10) -> [LeasedUni
 private let cache = ResourceDemand(name: "cache", bytes: 50, digest: someDigest)
 
 /// A session whose invariants are checked after every event.
-private final class SessionBench {
+final class SessionBench {
     var session: WorkerSession
 
     init(threads: Int = 1, prefetchBytes: UInt64 = 1000, comesBack: Bool = false) {
