@@ -52,6 +52,10 @@ struct RunRequest: Sendable {
     var numa: NodeSelection = .auto
     /// How log lines look.
     var logFormat: LogFormat = .text
+    /// Where the run is shown while it goes on; nil for nowhere.
+    var status: StatusAddress?
+    /// The words of the command line, to say how the run is resumed.
+    var commandLine: [String] = []
     /// File with the secret of those workers; nil to make one in the run directory.
     var tokenFile: String?
     /// How long a fit may take at least before its process is ended.

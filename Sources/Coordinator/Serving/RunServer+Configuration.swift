@@ -17,6 +17,8 @@ extension RunServer {
         var rowsInFlightBytes: UInt64 = 512 << 20
         /// Bytes of resources that may wait on all links together.
         var chunksInFlightBytes: UInt64 = 512 << 20
+        /// Names of the perturbations, by row, for people.
+        var labels: [String] = []
         /// Whether nobody but the machines of the hosts file is expected to fit.
         var onlyHostsWork = false
 

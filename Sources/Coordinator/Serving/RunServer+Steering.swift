@@ -120,6 +120,36 @@ extension RunServer {
         connections[id]?.link.close()
     }
 
+    /// Takes note of a perturbation that is given up.
+    func lose(
+        _ perturbation: PerturbationIndex,
+        _ kind: LostPerturbation.Kind,
+        _ reasons: [String]
+    ) {
+        log.error(
+            "a perturbation is given up",
+            metadata: [
+                "perturbation": "\(perturbation.rawValue)", "kind": "\(kind)",
+                "reasons": "\(reasons.joined(separator: "; "))",
+            ]
+        )
+        events.note(
+            "given_up",
+            [
+                "perturbation": "\(perturbation.rawValue)", "kind": kind.rawValue,
+                "label": label(Int(perturbation.rawValue)),
+                "reasons": reasons.joined(separator: "; "),
+            ]
+        )
+        lost.append(
+            LostPerturbation(
+                perturbation: Int(perturbation.rawValue),
+                kind: kind,
+                reasons: reasons
+            )
+        )
+    }
+
     /// Records that a straggler is fitted a second time.
     func noteCopy(_ lease: GrantedLease, _ id: UInt64) {
         events.note(

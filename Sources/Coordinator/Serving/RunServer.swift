@@ -2,6 +2,7 @@ import ChildProcesses
 import ComputeThreads
 import Digests
 import Logging
+import Monitoring
 import NIOCore
 import Scheduling
 import Transport
@@ -13,7 +14,7 @@ import WireProtocol
 /// writer and children report into the mailbox from their own threads.
 final class RunServer {
     let mailbox: Mailbox<ServeEvent>
-    private let configuration: Configuration
+    let configuration: Configuration
     private let writer: RowWriter
     let events: EventLog
     let log: Logger
@@ -25,13 +26,15 @@ final class RunServer {
     var credits: CreditPool
     /// Requests for parts of resources that wait until there is room on the links.
     var chunks = ChunkQueue<ResourceRequest>()
-    private var lost: [LostPerturbation] = []
+    var lost: [LostPerturbation] = []
+    var diary = ServingDiary()
     private var outcome: ServeOutcome?
     private var signal: WatchedSignal?
     private var flushRequested = false
     private(set) var localWorkers: LocalWorkers?
     private let hostWorkers: HostWorkers?
     private var progress: (ProgressSnapshot) -> Void
+    let monitor: RunMonitor?
 
     init(
         configuration: Configuration,
@@ -41,6 +44,7 @@ final class RunServer {
         hostWorkers: HostWorkers? = nil,
         events: EventLog,
         log: Logger,
+        monitor: RunMonitor? = nil,
         progress: @escaping (ProgressSnapshot) -> Void
     ) {
         self.configuration = configuration
@@ -50,6 +54,7 @@ final class RunServer {
         self.hostWorkers = hostWorkers
         self.events = events
         self.log = log
+        self.monitor = monitor
         self.progress = progress
         credits = CreditPool(
             limit: configuration.rowsInFlightBytes,
@@ -83,13 +88,14 @@ final class RunServer {
                 if outcome == nil, signal == nil { hostWorkers?.startDue() }
             }
             progress(scheduler.snapshot)
+            tellMonitor()
         }
         letWorkersLeave()
         guard let outcome else { preconditionFailure("the loop ends with an outcome") }
         return outcome
     }
 
-    private var now: Instant { Instant(nanoseconds: monotonicNanoseconds()) }
+    var now: Instant { Instant(nanoseconds: monotonicNanoseconds()) }
 
     private func handle(_ event: ServeEvent) {
         switch event {
@@ -133,6 +139,7 @@ final class RunServer {
         case .row(let chunk):
             receiveRow(chunk, id)
         case .fitFailed(let lease, let perturbation, let reason):
+            diary.tallies.fitFailures += 1
             log.warning(
                 "a fit failed",
                 metadata: ["perturbation": "\(perturbation)", "reason": "\(reason)"]
@@ -147,13 +154,15 @@ final class RunServer {
             )
         case .returned(let part): returned(part, by: id)
         case .rowsOffered(let rows): offered(rows, by: id)
-        case .heartbeat: break
+        case .heartbeat(let heartbeat): connections[id]?.heartbeat = heartbeat
         case .goodbye(let reason):
             log.info(
                 "worker leaves",
                 metadata: ["worker": "\(connection.name)", "why": "\(reason)"]
             )
             connections[id]?.stage = .leaving
+            noteDeparture(id, .goodbye)
+            events.note("worker_left", ["connection": "\(id)", "how": "goodbye"])
             tell(.workerLeft(WorkerID(id), .goodbye))
         case .childExited(let exit):
             log.warning(
@@ -187,6 +196,8 @@ final class RunServer {
                 return
             }
             connections[id]?.stage = .fitting
+            connections[id]?.joined = now
+            diary.tallies.workersJoined += 1
             connections[id]?.credit = RowCredit(limit: welcome.rowCreditBytes)
             connections[id]?.rows = RowAssembler(
                 rowBytes: welcome.rowBytes,
@@ -291,7 +302,9 @@ final class RunServer {
     }
 
     private func leave(_ id: UInt64, _ departure: Departure) {
-        guard let connection = connections.removeValue(forKey: id) else { return }
+        guard let connection = connections[id] else { return }
+        if connection.stage == .fitting { noteDeparture(id, departure) }
+        connections[id] = nil
         credits.close(id)
         chunks.removeAll(from: id)
         guard connection.stage == .fitting else { return }
@@ -380,6 +393,7 @@ final class RunServer {
             case .write(let perturbation, _, let attempt):
                 guard let arrived else { continue }
                 workerOfRow[perturbation.rawValue] = arrived.worker
+                diary.tallies.rows += 1
                 let record = Journal.Record(
                     perturbation: perturbation.rawValue,
                     attempt: UInt32(attempt),
@@ -396,6 +410,7 @@ final class RunServer {
             case .revoke, .cancel, .answerOffer, .endProcess, .closeWorker: steer(action)
             case .discard(let perturbation, let reason, let sameDigest):
                 guard let arrived else { continue }
+                diary.tallies.rowsDropped += 1
                 if !sameDigest {
                     log.error(
                         "a second fit gave other numbers; the first is kept",
@@ -426,34 +441,6 @@ final class RunServer {
         )
         send(.lease(grant), to: worker)
         if lease.isCopy { noteCopy(lease, worker) }
-    }
-
-    private func lose(
-        _ perturbation: PerturbationIndex,
-        _ kind: LostPerturbation.Kind,
-        _ reasons: [String]
-    ) {
-        log.error(
-            "a perturbation is given up",
-            metadata: [
-                "perturbation": "\(perturbation.rawValue)", "kind": "\(kind)",
-                "reasons": "\(reasons.joined(separator: "; "))",
-            ]
-        )
-        events.note(
-            "given_up",
-            [
-                "perturbation": "\(perturbation.rawValue)", "kind": kind.rawValue,
-                "reasons": reasons.joined(separator: "; "),
-            ]
-        )
-        lost.append(
-            LostPerturbation(
-                perturbation: Int(perturbation.rawValue),
-                kind: kind,
-                reasons: reasons
-            )
-        )
     }
 
     private func stopped(_ reason: StopReason) {

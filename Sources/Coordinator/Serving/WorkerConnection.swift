@@ -1,4 +1,5 @@
 import ChildProcesses
+import Scheduling
 import Transport
 import WireProtocol
 
@@ -27,6 +28,10 @@ struct WorkerConnection {
     var hello: Hello?
     /// Minor version of the protocol that is in force.
     var minor: UInt32 = 0
+    /// When it was welcomed.
+    var joined: Instant?
+    /// What it last said of itself.
+    var heartbeat: WorkerHeartbeat?
     var rows: RowAssembler?
     /// Bytes of rows that the worker may send before some are written.
     var credit: RowCredit?
