@@ -162,7 +162,8 @@ extension LeaseScheduler {
         let wanted = min(soloWorkerLimit - busy, ledger.soloQueue.count)
         guard wanted > 0 else { return [] }
         let eligible = roster.workers.filter { id, worker in
-            worker.duty != .solo && worker.duty != .awaitingOffer && ledger.soloQueue.contains { mayTry($0, id) }
+            worker.duty != .solo && worker.duty != .awaitingOffer
+                && ledger.soloQueue.contains { mayTry($0, id) }
         }
         let ordered = eligible.sorted { left, right in
             let (a, b) = (left.value, right.value)

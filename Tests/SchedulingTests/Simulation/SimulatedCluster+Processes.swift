@@ -175,7 +175,8 @@ extension SimulatedCluster {
         guard process.isRunning else { return }
         process.isRunning = false
         if let link = process.link {
-            sendToCoordinator(.toScheduler(.workerLeft(link, departure)), over: link, after: seconds)
+            let left = SchedulerEvent.workerLeft(link, departure)
+            sendToCoordinator(.toScheduler(left), over: link, after: seconds)
         }
         agenda.plan(.machineStarts(process.machine), at: later(seconds + random.seconds(0.5...3)))
     }
