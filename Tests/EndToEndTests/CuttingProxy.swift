@@ -128,7 +128,7 @@ final class CuttingProxy: Sendable {
             var sent = 0
             while sent < count {
                 let step = buffer[sent..<count].withUnsafeBytes {
-                    send(to, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+                    send(to, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
                 }
                 guard step > 0 else { break }
                 sent += step

@@ -10,7 +10,7 @@ struct LimitTests {
         bench.join(2, host: "a")
         bench.join(3, threads: 8, host: "b")
         bench.send(.started(1, 1, 0))
-        bench.send(.started(2, 2, 2))
+        bench.send(.started(2, 2, 2), after: 1)
         bench.send(.workerLeft(1, .processDied("reset")))
         #expect(bench.phase(0) == .started, "it is too early to tell")
         bench.send(.workerLeft(2, .networkLost), after: 4.9)
@@ -59,7 +59,7 @@ struct LimitTests {
             let grants = bench.join(first, host: "a").grants
             lease = grants.first?.lease.lease ?? lease
             bench.join(second, host: "a")
-            bench.send(.started(first, lease, 0))
+            bench.send(.started(first, lease, 0), after: 1)
             bench.send(.workerLeft(first, .networkLost))
             bench.send(.workerLeft(second, .networkLost))
             bench.send(.tick, after: 60)

@@ -1,3 +1,5 @@
+import Scheduling
+import Transport
 import WireProtocol
 
 /// Answers to workers' requests for resources, as fast as all links together may take them.

@@ -1,5 +1,6 @@
 import Digests
 import Scheduling
+import Transport
 import WireProtocol
 
 /// What the coordinator tells workers about the work they have: to give it back, to drop it, to send

@@ -66,13 +66,13 @@ extension LeaseScheduler {
         // Only workers that were there together can have been lost together: one that was started
         // in place of another says nothing about the machine.
         let isHostLoss = vanished.contains {
-            $0.host == record.host && record.joined <= $0.instant
+            $0.host == record.host && record.joined < $0.instant
                 && now.nanoseconds(since: $0.instant) <= policy.hostLossWindow.wholeNanoseconds
         }
         vanished.append(Vanishing(host: record.host, instant: now))
         if isHostLoss {
             let together = inquests.filter {
-                $0.host == record.host && record.joined <= $0.instant
+                $0.host == record.host && record.joined < $0.instant
             }
             let workers = Set(together.map(\.worker))
             inquests.removeAll { workers.contains($0.worker) }

@@ -96,7 +96,8 @@ extension LeaseScheduler {
             for unit in lease.outstanding {
                 let record = ledger[unit.rank]
                 let isSuperseded = record.state == .written || record.state == .durable
-                if !record.active.contains(id) && !isSuperseded {
+                let isBrought = lease.kind == .rejoin
+                if !record.active.contains(id) && !isSuperseded && !isBrought {
                     violations.append("\(id) names a unit that is \(record.state)")
                 }
             }
@@ -121,7 +122,7 @@ extension LeaseScheduler {
             if (worker.duty == .solo) != (soloLeases == 1) || soloLeases > 1 {
                 violations.append("\(id) is on duty \(worker.duty) with \(soloLeases) solo leases")
             }
-            if soloLeases > 0 && owed.count != 1 {
+            if soloLeases > 0 && owed.count != 1 && !rejoined {
                 violations.append("\(id) has something beside a unit that must run alone")
             }
         }

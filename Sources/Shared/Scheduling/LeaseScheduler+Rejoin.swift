@@ -42,11 +42,14 @@ extension LeaseScheduler {
             anyoneMayTakeWork = true
         }
         var verdict = OfferVerdict()
-        var wanted: [(rank: Int, isRunning: Bool)] = []
+        var wanted: [Brought] = []
         for offer in offers {
             switch use(of: offer) {
             case .want(let rank):
-                wanted.append((rank, offer.digest == nil))
+                wanted.append(Brought(rank: rank, isRunning: offer.digest == nil, isOpen: true))
+                verdict.wanted.append(offer.perturbation)
+            case .occupies(let rank):
+                wanted.append(Brought(rank: rank, isRunning: true, isOpen: false))
                 verdict.wanted.append(offer.perturbation)
             case .isDurable: verdict.durable.append(offer.perturbation)
             case .keep: verdict.kept.append(offer.perturbation)
@@ -55,10 +58,26 @@ extension LeaseScheduler {
         }
         if !wanted.isEmpty { verdict.lease = takeOver(wanted, from: worker) }
         actions.append(.answerOffer(worker, verdict))
+        if let lease = verdict.lease {
+            for unit in wanted where !unit.isOpen {
+                let perturbation = ledger[unit.rank].unit.perturbation
+                actions.append(.cancel(worker, lease, perturbation))
+            }
+        }
+    }
+
+    /// A row or fit that a worker brings along.
+    private struct Brought {
+        let rank: Int
+        let isRunning: Bool
+        /// Whether its row is wanted.
+        let isOpen: Bool
     }
 
     private enum OfferUse {
         case want(Int)
+        /// The fit is of no use, but takes a thread until it ends, and may never do so.
+        case occupies(Int)
         case isDurable
         case keep
         case forget
@@ -67,16 +86,19 @@ extension LeaseScheduler {
     private func use(of offer: OfferedUnit) -> OfferUse {
         guard let rank = ledger.rank(of: offer.perturbation) else { return .forget }
         let record = ledger[rank]
+        if offer.digest == nil, record.state.isSettled || record.state == .written {
+            return .occupies(rank)
+        }
         switch record.state {
         case .pending, .leased, .started:
             // Two others have it already: a third would only add to what may go wrong.
-            return record.active.count < 2 ? .want(rank) : .forget
+            if record.active.count < 2 { return .want(rank) }
+            return offer.digest == nil ? .occupies(rank) : .forget
         case .written:
             return record.digest == offer.digest ? .keep : .forget
         case .durable:
             // The digest of a row from an earlier run is the journal's business.
-            guard let digest = offer.digest else { return .forget }
-            return record.digest == nil || record.digest == digest ? .isDurable : .forget
+            return record.digest == nil || record.digest == offer.digest ? .isDurable : .forget
         case .failed, .quarantined:
             return .forget
         }
@@ -84,7 +106,7 @@ extension LeaseScheduler {
 
     /// Puts what a worker holds or is fitting on a lease of its own.
     private mutating func takeOver(
-        _ units: [(rank: Int, isRunning: Bool)],
+        _ units: [Brought],
         from worker: WorkerID
     ) -> LeaseID {
         let lease = roster.openLease(
@@ -94,15 +116,16 @@ extension LeaseScheduler {
             kind: .rejoin,
             now: now
         )
-        for (rank, isRunning) in units {
+        for unit in units {
+            let rank = unit.rank
             ledger[rank].leases.append(lease)
-            ledger[rank].active.append(lease)
-            if ledger[rank].state == .pending {
+            if unit.isOpen { ledger[rank].active.append(lease) }
+            if unit.isOpen, ledger[rank].state == .pending {
                 ledger.move(rank, to: .leased, by: worker, now: now)
             }
-            guard isRunning else { continue }
+            guard unit.isRunning else { continue }
             _ = roster.markStarted(rank, lease: lease, worker: worker, now: now)
-            if ledger[rank].state == .leased {
+            if unit.isOpen, ledger[rank].state == .leased {
                 ledger.move(rank, to: .started, by: worker, now: now)
             }
         }

@@ -55,7 +55,7 @@ struct BlameAccount {
 
     /// A process was ended because of one of these.
     mutating func overran(_ worker: WorkerID, _ session: Judge.Session, _ time: UInt64) {
-        for perturbation in session.owed.filter(\.value).keys { suspects.insert(perturbation) }
+        for perturbation in session.owed.filter(\.value.isStarted).keys { suspects.insert(perturbation) }
     }
 
     /// A process is alive after all: nothing that it was fitting has ended it.
@@ -81,7 +81,7 @@ struct BlameAccount {
             let (first, second) =
                 (other.time, other.worker) < (loss.time, loss.worker)
                 ? (other, loss) : (loss, other)
-            return second.time - first.time <= Self.window && second.joined <= first.time
+            return second.time - first.time <= Self.window && second.joined < first.time
         }
     }
 

@@ -3,14 +3,21 @@ import Scheduling
 
 /// Keeps its own account of a run, from the messages alone, and compares the scheduler with it.
 struct Judge {
+    /// A unit that a session has not answered.
+    struct Debt {
+        let lease: LeaseID
+        var isStarted = false
+        /// Whether its row is not wanted any more.
+        var isCancelled = false
+    }
+
     /// What a live session was granted and has not answered.
     struct Session {
         let host: String
         let process: Digest128
         let joined: UInt64
         let incarnation: UInt32
-        /// True when it was started.
-        var owed: [PerturbationIndex: Bool] = [:]
+        var owed: [PerturbationIndex: Debt] = [:]
         var solo: PerturbationIndex?
     }
 
@@ -83,19 +90,19 @@ struct Judge {
 
     mutating func observed(_ event: SchedulerEvent) {
         switch event {
-        case .started(let worker, _, let perturbation):
-            if sessions[worker]?.owed[perturbation] != nil {
-                sessions[worker]?.owed[perturbation] = true
+        case .started(let worker, let lease, let perturbation):
+            if owes(worker, lease, perturbation) {
+                sessions[worker]?.owed[perturbation]?.isStarted = true
             }
-        case .rowArrived(let worker, _, let perturbation, _):
-            answered(worker, perturbation)
-        case .fitFailed(let worker, _, let perturbation, _):
-            if sessions[worker]?.owed[perturbation] != nil, isOpen(perturbation) {
+        case .rowArrived(let worker, let lease, let perturbation, _):
+            answered(worker, lease, perturbation)
+        case .fitFailed(let worker, let lease, let perturbation, _):
+            if owes(worker, lease, perturbation), isOpen(perturbation) {
                 blame.fitFailed(perturbation)
             }
-            answered(worker, perturbation)
-        case .returned(let worker, _, let perturbations):
-            for perturbation in perturbations { answered(worker, perturbation) }
+            answered(worker, lease, perturbation)
+        case .returned(let worker, let lease, let perturbations):
+            for perturbation in perturbations { answered(worker, lease, perturbation) }
         case .workerLeft(let worker, let departure):
             left(worker, departure)
         case .rowsDurable, .workerJoined, .heard, .tick, .drain, .rowsOffered:
@@ -116,7 +123,21 @@ struct Judge {
             && !quarantined.contains(perturbation)
     }
 
-    private mutating func answered(_ worker: WorkerID, _ perturbation: PerturbationIndex) {
+    private func owes(
+        _ worker: WorkerID,
+        _ lease: LeaseID,
+        _ perturbation: PerturbationIndex
+    ) -> Bool {
+        sessions[worker]?.owed[perturbation]?.lease == lease
+    }
+
+    private mutating func answered(
+        _ worker: WorkerID,
+        _ lease: LeaseID,
+        _ perturbation: PerturbationIndex
+    ) {
+        // What comes twice, or late, is about a lease that is closed.
+        guard owes(worker, lease, perturbation) else { return }
         sessions[worker]?.owed[perturbation] = nil
         if sessions[worker]?.solo == perturbation { sessions[worker]?.solo = nil }
     }
@@ -124,8 +145,8 @@ struct Judge {
     private mutating func left(_ worker: WorkerID, _ departure: Departure) {
         guard let session = sessions.removeValue(forKey: worker) else { return }
         // Units whose rows came from elsewhere may have ended the process, but get no blame.
-        let started = session.owed.filter(\.value).keys
-        let open = started.filter { isOpen($0) }
+        let started = session.owed.filter(\.value.isStarted).keys
+        let open = started.filter { isOpen($0) && session.owed[$0]?.isCancelled == false }
         switch departure {
         case .processDied:
             blame.lost(
@@ -166,10 +187,13 @@ struct Judge {
             judgeQuarantine(perturbation, reasons)
         case .revoke(let worker, _, let perturbations):
             for perturbation in perturbations
-            where sessions[worker]?.owed[perturbation] != false {
+            where sessions[worker]?.owed[perturbation]?.isStarted != false {
                 complain("\(perturbation) was asked of \(worker), who has not got it waiting")
             }
         case .cancel(let worker, _, let perturbation):
+            sessions[worker]?.owed[perturbation]?.isCancelled = true
+            // What was offered and is not wanted is cancelled too.
+            if case .rowsOffered = event { return }
             if !written.contains(perturbation) && !isBeingWritten(perturbation, event) {
                 complain("\(perturbation) was cancelled at \(worker) without a row")
             }
@@ -219,7 +243,7 @@ struct Judge {
         for perturbation in lease.perturbations {
             everGranted.insert(perturbation)
             checkGrant(perturbation, lease, to: session)
-            sessions[worker]?.owed[perturbation] = false
+            sessions[worker]?.owed[perturbation] = Debt(lease: lease.lease)
         }
     }
 
@@ -231,7 +255,9 @@ struct Judge {
         if !isOpen(perturbation) {
             complain("\(perturbation) was granted after its fate was known")
         }
-        let holders = sessions.values.compactMap { $0.owed[perturbation] }
+        let holders = sessions.values.compactMap { session in
+            session.owed[perturbation].flatMap { $0.isCancelled ? nil : $0.isStarted }
+        }
         if lease.isCopy ? holders != [true] : !holders.isEmpty {
             complain("\(perturbation) was granted while \(holders.count) have it")
         }
@@ -256,12 +282,15 @@ struct Judge {
     ) {
         guard case .rowsOffered(_, let offers) = event else { return }
         for perturbation in verdict.wanted {
-            if !isOpen(perturbation) { complain("\(perturbation) was asked for and is not open") }
-            everGranted.insert(perturbation)
             let isRunning = offers.contains {
                 $0.perturbation == perturbation && $0.digest == nil
             }
-            sessions[worker]?.owed[perturbation] = isRunning
+            if !isOpen(perturbation) && !isRunning {
+                complain("\(perturbation) was asked for and is not open")
+            }
+            everGranted.insert(perturbation)
+            let lease = verdict.lease ?? LeaseID(0)
+            sessions[worker]?.owed[perturbation] = Debt(lease: lease, isStarted: isRunning)
         }
         for perturbation in verdict.kept + verdict.durable
         where !written.contains(perturbation) {
@@ -274,7 +303,7 @@ struct Judge {
 
     private mutating func ended(_ worker: WorkerID, _ perturbation: PerturbationIndex) {
         guard let session = sessions.removeValue(forKey: worker) else { return }
-        if session.owed[perturbation] != true {
+        if session.owed[perturbation]?.isStarted != true {
             complain("\(worker) was ended for \(perturbation), which it does not fit")
         }
         // Others may be over their limit too; the scheduler knows how long each has taken.

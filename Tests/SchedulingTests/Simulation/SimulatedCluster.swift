@@ -154,7 +154,10 @@ final class SimulatedCluster {
         if isSettled {
             judge.closeAccount(disk: disk)
         } else {
-            judge.complain("the run did not end")
+            let open = (scheduler?.unsettledPerturbations ?? []).map { perturbation in
+                "\(perturbation) \(scheduler?.phase(of: perturbation)?.rawValue ?? "")"
+            }
+            judge.complain("the run did not end; open: \(open)")
         }
         if processes.values.contains(where: \.isRunning) {
             judge.complain("a worker did not leave at the end")

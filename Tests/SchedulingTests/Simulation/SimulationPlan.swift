@@ -93,8 +93,11 @@ struct SimulationPlan {
     var isHopeless = false
 
     /// Whether processes die only of units that kill: then nobody else may be quarantined.
+    ///
+    /// A unit that takes whole machines along may take others with it again and again.
     var isCalm: Bool {
         processKills.isEmpty && hostLosses.isEmpty && slowdowns.isEmpty
+            && !natures.contains(.killsMachine)
             && linkBreaks.count + blackholes.count + stalls.count + pauses.count
                 + coordinatorPauses.count <= 2
     }
