@@ -132,7 +132,8 @@ struct RunService {
             "host": ProcessInfo.processInfo.hostName, "process": "\(getpid())",
             "method": request.options.method.rawValue, "input": URL(filePath: request.input).path,
             "output": request.output, "perturbations": "\(screen.plan.testedGroups.count)",
-            "resumed": "\(resumed)", "directory": FileManager.default.currentDirectoryPath,
+            "began": monitor.startedAt, "resumed": "\(resumed)",
+            "directory": FileManager.default.currentDirectoryPath,
             "command": ResumeCommand(words: request.commandLine, isForced: request.force).text,
         ]
         fields["status"] = monitor.endpoint
