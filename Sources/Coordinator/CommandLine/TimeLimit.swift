@@ -1,4 +1,4 @@
-package import ArgumentParser
+import ArgumentParser
 
 /// A time on the command line: `90`, `90s`, `30m` or `2h`.
 package struct TimeLimit: Equatable, Sendable {

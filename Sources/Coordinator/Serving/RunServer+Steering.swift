@@ -1,4 +1,5 @@
 import Digests
+import Logging
 import Scheduling
 import Transport
 import WireProtocol
