@@ -27,8 +27,8 @@ struct WorkerChild {
 
     /// Works until the session ends; over TCP a lost coordinator is looked for again.
     ///
-    /// Every connection is a session of its own. Rows that the lost one did not take are fitted
-    /// again by whoever is given them.
+    /// Every connection is a session of its own. What the lost one had begun is finished meanwhile, and
+    /// the next one begins by offering the rows.
     ///
     /// - Returns: The exit status.
     func run() throws -> Int32 {
@@ -52,8 +52,8 @@ struct WorkerChild {
         Self.offerToTheKernel()
         let loops = EventLoops()
         var patience = command.connectTimeout
+        var runner = SessionRunner(hello: hello, log: log, comesBack: comesBack)
         while true {
-            let runner = SessionRunner(hello: hello, log: log)
             stop.forward(to: runner)
             switch try connect(stop, loops, patience, runner.onEvent) {
             case .success(let connected):
@@ -67,6 +67,9 @@ struct WorkerChild {
                     metadata: ["why": "\(reason)"]
                 )
                 hello.incarnation += 1
+                if !runner.continues(as: hello.incarnation) {
+                    runner = SessionRunner(hello: hello, log: log, comesBack: comesBack)
+                }
                 patience = command.reconnectTimeout
             case .failure(let failure):
                 if stop.isAsked {

@@ -78,7 +78,7 @@ struct WorkerParent {
                     state.isEnding = true
                     if state.status == 0 { state.status = 75 }
                     for child in state.children.values { child.terminate(grace: Self.grace) }
-                case .ended(let slot, .exited(let code)):
+                case .ended(let slot, .exited(let code)) where code != WorkerExit.endedStatus:
                     state.children[slot] = nil
                     if state.status == 0 { state.status = code }
                 case .ended(let slot, let death):

@@ -133,6 +133,7 @@ extension RunRequest {
             logFormat: logFormat,
             status: status?.address,
             tokenFile: machine.tokenFile,
+            fitTimeout: .seconds(machine.fitTimeout.seconds),
             memoryBytes: try machine.memoryBytes(),
             scratchDirectory: machine.scratchDirectory
         )

@@ -96,6 +96,9 @@ struct RunService {
             }
         }
         configuration.policy.silence = .milliseconds(Self.silenceMilliseconds)
+        configuration.policy.fitTimeout = request.fitTimeout
+        configuration.rowsInFlightBytes = UInt64(request.memory.inFlight)
+        configuration.chunksInFlightBytes = UInt64(request.memory.inFlight)
         configuration.labels = screen.plan.perturbations
         configuration.onlyHostsWork = hosts != nil && workers == nil && !request.expectsOthers
         let server = RunServer(
@@ -132,7 +135,8 @@ struct RunService {
             "host": ProcessInfo.processInfo.hostName, "process": "\(getpid())",
             "method": request.options.method.rawValue, "input": URL(filePath: request.input).path,
             "output": request.output, "perturbations": "\(screen.plan.testedGroups.count)",
-            "resumed": "\(resumed)", "directory": FileManager.default.currentDirectoryPath,
+            "began": monitor.startedAt, "resumed": "\(resumed)",
+            "directory": FileManager.default.currentDirectoryPath,
             "command": ResumeCommand(words: request.commandLine, isForced: request.force).text,
         ]
         fields["status"] = monitor.endpoint

@@ -17,26 +17,33 @@ extension RunServer {
             "worker_joined",
             [
                 "connection": "\(id)", "host": hello.host, "process": "\(hello.processID)",
-                "threads": "\(hello.threads)",
+                "threads": "\(hello.threads)", "incarnation": "\(hello.incarnation)",
             ]
         )
     }
 
-    /// Notes a worker that the scheduler has given up, whose link takes its time to close.
-    ///
-    /// - Returns: Whether the worker was silent, so that the end of its link is no news any more.
-    func noteSilence(_ id: UInt64, _ reason: CloseReason) -> Bool {
-        guard case .silent = reason, let connection = connections[id] else { return false }
+    /// Notes the end of a worker's session.
+    func noteLeave(_ id: UInt64, _ connection: WorkerConnection, _ departure: Departure) {
+        if case .processDied(let how) = departure {
+            log.warning(
+                "worker died",
+                metadata: ["worker": "\(connection.name)", "how": "\(how)"]
+            )
+        }
+        events.note("worker_left", ["connection": "\(id)", "how": "\(departure)"])
+    }
+
+    /// Notes a worker that the scheduler has given up because it is silent; its link takes its time
+    /// to close and is no news any more when it has.
+    func noteSilence(_ id: UInt64, _ reason: CloseReason) {
+        guard case .silent = reason, let connection = connections[id] else { return }
         log.warning(
             "a worker is taken for lost",
             metadata: ["worker": "\(connection.name)", "why": "\(reason)"]
         )
         noteDeparture(id, .networkLost)
-        events.note(
-            "worker_left",
-            ["connection": "\(id)", "how": "\(Departure.networkLost)", "why": "\(reason)"]
-        )
-        return true
+        noteLeave(id, connection, .networkLost)
+        connections[id]?.isGivenUp = true
     }
 }
 

@@ -20,16 +20,21 @@ final class RunServer {
     let events: EventLog
     let log: Logger
     private(set) var scheduler: LeaseScheduler
-    private(set) var connections: [UInt64: WorkerConnection] = [:]
+    var connections: [UInt64: WorkerConnection] = [:]
     private var workerOfRow: [UInt32: UInt64] = [:]
-    private(set) var lost: [LostPerturbation] = []
+    /// Who else holds a row that is written and not yet durable.
+    var keepersOfRow: [UInt32: [UInt64]] = [:]
+    var credits: CreditPool
+    /// Requests for parts of resources that wait until there is room on the links.
+    var chunks = ChunkQueue<ResourceRequest>()
+    var lost: [LostPerturbation] = []
     var diary = ServingDiary()
     private var outcome: ServeOutcome?
     private var signal: WatchedSignal?
     private var signalDeadline: Instant?
     private var memoryKills = OutOfMemoryKills()
     private var flushRequested = false
-    private var localWorkers: LocalWorkers?
+    private(set) var localWorkers: LocalWorkers?
     private let hostWorkers: HostWorkers?
     private var progress: (ProgressSnapshot) -> Void
     let monitor: RunMonitor?
@@ -54,6 +59,11 @@ final class RunServer {
         self.log = log
         self.monitor = monitor
         self.progress = progress
+        credits = CreditPool(
+            limit: configuration.rowsInFlightBytes,
+            rowBytes: configuration.welcome.rowBytes,
+            creditBytes: configuration.welcome.rowCreditBytes
+        )
         scheduler = LeaseScheduler(
             units: configuration.units,
             alreadyDone: configuration.durable,
@@ -71,7 +81,10 @@ final class RunServer {
         }
         var lastTick = now
         while outcome == nil {
-            for event in mailbox.take(waitingAtMost: 500) where outcome == nil { handle(event) }
+            // Links do not tell when they have sent something.
+            let wait = chunks.isEmpty ? 500 : 5
+            for event in mailbox.take(waitingAtMost: wait) where outcome == nil { handle(event) }
+            serveChunks()
             if now.seconds(since: lastTick) >= 0.5, outcome == nil {
                 lastTick = now
                 perform(scheduler.handle(.tick, now: now))
@@ -117,7 +130,7 @@ final class RunServer {
         }
     }
 
-    private func tell(_ event: SchedulerEvent) {
+    func tell(_ event: SchedulerEvent) {
         perform(scheduler.handle(event, now: now))
     }
 
@@ -130,7 +143,8 @@ final class RunServer {
         case .hello(let hello):
             greet(hello, id)
         case .fetch(let request):
-            answer(request, id)
+            chunks.add(request, from: id)
+            serveChunks()
         case .started(let lease, let perturbation):
             localWorkers?.worked(id)
             tell(.started(WorkerID(id), LeaseID(lease), PerturbationIndex(perturbation)))
@@ -150,6 +164,8 @@ final class RunServer {
                     reason: reason
                 )
             )
+        case .returned(let part): returned(part, by: id)
+        case .rowsOffered(let rows): offered(rows, by: id)
         case .heartbeat(let heartbeat): connections[id]?.heartbeat = heartbeat
         case .goodbye(let reason):
             log.info(
@@ -183,6 +199,8 @@ final class RunServer {
         case .accept(let minor):
             var welcome = configuration.welcome
             welcome.protocolMinor = minor
+            if hello.role == .fitter { welcome.rowCreditBytes = credits.open(id) }
+            connections[id]?.minor = minor
             send(.welcome(welcome), to: id)
             connections[id]?.link.keepAlive(
                 every: .milliseconds(Int64(welcome.heartbeatMilliseconds)),
@@ -207,17 +225,10 @@ final class RunServer {
                     WorkerID(id),
                     threads: configuration.fitsAtOnce(of: hello),
                     memoryBytes: hello.memoryBytes,
-                    host: hello.host
+                    host: hello.host,
+                    identity: hello.identity(minor: minor)
                 )
             )
-        }
-    }
-
-    private func answer(_ request: ResourceRequest, _ id: UInt64) {
-        do {
-            send(try configuration.resources.answer(request), to: id)
-        } catch {
-            stop(RunFailure(.inputOutput, "\(error)"))
         }
     }
 
@@ -258,7 +269,9 @@ final class RunServer {
         connections[id]?.link.close()
     }
 
-    private func send(_ message: CoordinatorMessage, to id: UInt64) {
+    func send(_ message: CoordinatorMessage, to id: UInt64) {
+        // A peer that does not know a message would have to break off.
+        guard message.firstMinor <= connections[id]?.minor ?? 0 else { return }
         do {
             try connections[id]?.link.send(message)
         } catch {
@@ -290,14 +303,10 @@ final class RunServer {
         let isNews = connection.stage == .fitting && !connection.isGivenUp
         if isNews { noteDeparture(id, departure) }
         connections[id] = nil
-        guard isNews else { return }
-        if case .processDied(let how) = departure {
-            log.warning(
-                "worker died",
-                metadata: ["worker": "\(connection.name)", "how": "\(how)"]
-            )
-        }
-        events.note("worker_left", ["connection": "\(id)", "how": "\(departure)"])
+        credits.close(id)
+        chunks.removeAll(from: id)
+        guard connection.stage == .fitting else { return }
+        if isNews { noteLeave(id, connection, departure) }
         tell(.workerLeft(WorkerID(id), departure))
     }
 
@@ -347,8 +356,11 @@ final class RunServer {
             flushRequested = false
             var byWorker: [UInt64: [UInt32]] = [:]
             for perturbation in perturbations {
-                guard let worker = workerOfRow.removeValue(forKey: perturbation) else { continue }
-                byWorker[worker, default: []].append(perturbation)
+                let keepers = keepersOfRow.removeValue(forKey: perturbation) ?? []
+                let sender = workerOfRow.removeValue(forKey: perturbation).map { [$0] } ?? []
+                for worker in Set(sender + keepers) {
+                    byWorker[worker, default: []].append(perturbation)
+                }
             }
             for (worker, rows) in byWorker {
                 for part in rows.chunked(by: ProtocolLimits.durablePerturbations) {
@@ -394,6 +406,7 @@ final class RunServer {
                     ]
                 )
                 writer.write(RowWriter.Row(record: record, bytes: arrived.bytes))
+            case .revoke, .cancel, .answerOffer, .endProcess, .closeWorker: steer(action)
             case .discard(let perturbation, let reason, let sameDigest):
                 guard let arrived else { continue }
                 diary.tallies.rowsDropped += 1
@@ -408,12 +421,6 @@ final class RunServer {
                 lose(perturbation, .failed, [reason])
             case .markQuarantined(let perturbation, let reasons):
                 lose(perturbation, .quarantined, reasons)
-            case .closeWorker(let worker, let reason):
-                if noteSilence(worker.rawValue, reason) {
-                    connections[worker.rawValue]?.isGivenUp = true
-                }
-                send(.finish(reason: "\(reason)"), to: worker.rawValue)
-                connections[worker.rawValue]?.link.close()
             case .finishWorkers: tellWorkersToLeave("every perturbation is settled")
             case .settled: outcome = signal.map { .signalled($0) } ?? .settled(lost)
             case .stop(let reason): stopped(reason)
@@ -432,35 +439,7 @@ final class RunServer {
             perturbations: lease.perturbations.map { configuration.resources.leased($0) }
         )
         send(.lease(grant), to: worker)
-    }
-
-    private func lose(
-        _ perturbation: PerturbationIndex,
-        _ kind: LostPerturbation.Kind,
-        _ reasons: [String]
-    ) {
-        log.error(
-            "a perturbation is given up",
-            metadata: [
-                "perturbation": "\(perturbation.rawValue)", "kind": "\(kind)",
-                "reasons": "\(reasons.joined(separator: "; "))",
-            ]
-        )
-        events.note(
-            "given_up",
-            [
-                "perturbation": "\(perturbation.rawValue)", "kind": kind.rawValue,
-                "label": label(Int(perturbation.rawValue)),
-                "reasons": reasons.joined(separator: "; "),
-            ]
-        )
-        lost.append(
-            LostPerturbation(
-                perturbation: Int(perturbation.rawValue),
-                kind: kind,
-                reasons: reasons
-            )
-        )
+        if lease.isCopy { noteCopy(lease, worker) }
     }
 
     private func stopped(_ reason: StopReason) {
@@ -470,11 +449,11 @@ final class RunServer {
                 signal.map { .signalled($0) }
                 ?? .stopped(RunFailure(.stopped, "\(reason); finish with --resume"))
         case .noWorkers: stop(RunFailure(.noWorkers, "\(reason); start some, then --resume"))
-        case .tooManyDeaths: stop(RunFailure(.internalError, "\(reason)"))
+        case .tooManyDeaths, .commonFailure: stop(RunFailure(.internalError, "\(reason)"))
         }
     }
 
-    private func stop(_ failure: RunFailure) {
+    func stop(_ failure: RunFailure) {
         if outcome == nil { outcome = .stopped(failure) }
     }
 

@@ -27,6 +27,8 @@ struct WorkerConnection {
     /// How the local child behind the link ended.
     var processEnd: String?
     var hello: Hello?
+    /// Minor version of the protocol that is in force.
+    var minor: UInt32 = 0
     /// When it was welcomed.
     var joined: Instant?
     /// What it last said of itself.
