@@ -86,6 +86,7 @@ let package = Package(
         shared("DesignChecks", ["CLAPACK", "Statistics"]),
         shared("HDF5", ["CHDF5", "ComputeThreads"]),
         shared("AnnData", ["CDeflate", "ComputeThreads", "HDF5"]),
+        shared("RunFiles", ["Digests", "DifferentialExpression"]),
         shared("Scheduling", ["Digests"]),
         .target(
             name: "WireProtocol",
@@ -103,8 +104,9 @@ let package = Package(
             name: "Coordinator",
             dependencies: [
                 "AnnData", "ChildProcesses", "ComputeThreads", "CountBlocks", "DesignChecks",
-                "DifferentialExpression", "Digests", "NodeTopology", "Reporting", "Scheduling",
-                "Statistics", "Transport", "WireProtocol", arguments, logging, nioCore,
+                "DifferentialExpression", "Digests", "NodeTopology", "Reporting", "RunFiles",
+                "Scheduling", "Statistics", "Transport", "WireProtocol", arguments, logging,
+                nioCore,
             ],
             path: "Sources/Coordinator",
             swiftSettings: settings
@@ -113,8 +115,8 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "ChildProcesses", "ComputeThreads", "CountBlocks", "DifferentialExpression",
-                "Digests", "NodeTopology", "Reporting", "Scheduling", "Statistics", "Transport",
-                "WireProtocol", arguments, logging, nioCore,
+                "Digests", "NodeTopology", "Reporting", "RunFiles", "Scheduling", "Statistics",
+                "Transport", "WireProtocol", arguments, logging, nioCore,
             ],
             path: "Sources/Worker",
             swiftSettings: settings
@@ -146,7 +148,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "AnnData", "ChildProcesses", "ComputeThreads", "Coordinator", "Digests", "HDF5",
-                "Worker",
+                "RunFiles", "Worker",
             ]
         ),
         tests("HDF5Tests", ["HDF5"]),
@@ -159,6 +161,7 @@ let package = Package(
             ],
             resources: true
         ),
+        tests("RunFilesTests", ["Digests", "DifferentialExpression", "RunFiles"]),
         tests("SchedulingTests", ["Digests", "Scheduling"]),
         tests("StatisticsTests", ["Statistics"], resources: true),
         tests("TransportTests", ["Transport", "WireProtocol", nioCore, nioEmbedded, nioPosix]),

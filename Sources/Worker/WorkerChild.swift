@@ -49,7 +49,7 @@ struct WorkerChild {
         let loops = EventLoops()
         var patience = command.connectTimeout
         while true {
-            let runner = SessionRunner(hello: hello, log: log)
+            let runner = SessionRunner(hello: hello, log: log, runDirectory: runDirectory)
             stop.forward(to: runner.terminate)
             switch try connect(stop, loops, patience, runner.onEvent) {
             case .success(let connected):
@@ -73,6 +73,12 @@ struct WorkerChild {
                 return hello.incarnation > 0 && failure.status == 69 ? 75 : failure.status
             }
         }
+    }
+
+    /// Where resources are looked for before they are asked for.
+    private var runDirectory: String? {
+        if case .runDirectory(let path) = target { return command.runDir ?? path }
+        return command.runDir
     }
 
     /// Whether a lost coordinator may be found again.
