@@ -18,7 +18,7 @@ struct CoordinatorCommand: ParsableCommand {
         version: BuildIdentity.release,
         subcommands: [
             RunCommand.self, InspectCommand.self, SimulateCommand.self, ShowCommand.self,
-            ShrinkCommand.self, StatusCommand.self,
+            ShrinkCommand.self, StatusCommand.self, PrepareCommand.self, MergeCommand.self,
         ],
         defaultSubcommand: RunCommand.self
     )

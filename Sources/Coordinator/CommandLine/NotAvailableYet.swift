@@ -2,11 +2,10 @@
 ///
 /// They are refused by name: a script that relies on one must not run with it ignored.
 package enum NotAvailableYet {
-    private static let subcommands: Set<String> = ["prepare", "merge"]
+    private static let subcommands: Set<String> = []
 
     private static let options: Set<String> = [
         "--tls-ca", "--tls-cert", "--tls-key",
-        "--data-plane",
     ]
 
     /// Looks for names that cannot be served.

@@ -3,27 +3,13 @@ import Testing
 
 @Suite("Names that are planned and refused until then")
 struct NotAvailableYetTests {
-    @Test("planned subcommands", arguments: ["prepare", "merge"])
-    func subcommands(name: String) {
-        let arguments = [name, "input.h5ad"]
-        #expect(NotAvailableYet.refusal(of: arguments) == "'\(name)' is not available yet")
-    }
-
-    @Test("a planned subcommand's name may be a value elsewhere")
-    func names() {
-        #expect(NotAvailableYet.refusal(of: ["run", "prepare", "--output", "merge"]) == nil)
-        #expect(NotAvailableYet.refusal(of: []) == nil)
-    }
-
     @Test(
         "planned options, with their value apart, after =, or as a negated flag",
         arguments: [
             (["--tls-cert", "f"], "--tls-cert"),
             (["--tls-cert=f"], "--tls-cert"),
             (["--tls-ca="], "--tls-ca"),
-            (["--data-plane"], "--data-plane"),
-            (["--no-data-plane"], "--no-data-plane"),
-            (["--no-data-plane=x"], "--no-data-plane"),
+            (["--no-tls-cert"], "--no-tls-cert"),
             (["--min-mu", "0", "--tls-key", "9", "--tls-ca", "f"], "--tls-key"),
         ]
     )
@@ -42,7 +28,8 @@ struct NotAvailableYetTests {
             ["--no-scale-size-factors"], ["--size-factors", "f"], ["--size-factor"],
             ["--output=--tls-ca"], ["-tls-ca"], ["--tls-cas"], ["--no-"], ["--"],
             ["--no-no-covariates"], ["--hosts", "f", "--numa=off"], ["status", "rundir"],
-            ["--config", "f", "--status-port=0"],
+            ["--config", "f", "--status-port=0"], ["--data-plane", "shared"],
+            ["prepare", "screen.h5ad"], ["merge", "--run-dir", "r"],
         ]
     )
     func others(arguments: [String]) {
