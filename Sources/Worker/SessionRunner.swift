@@ -116,6 +116,9 @@ final class SessionRunner {
     private func handle(_ event: Event) {
         switch event {
         case .link(.message(let message)): receive(message)
+        case .link(.closed(.certificateRefused(let reason))) where terms == nil:
+            linkIsClosed = true
+            exit = .refused("it does not accept the certificate of --tls-cert (\(reason))")
         case .link(.closed(let closure)):
             linkIsClosed = true
             tell(.linkClosed("\(closure)"))

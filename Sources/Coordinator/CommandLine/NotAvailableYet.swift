@@ -5,8 +5,7 @@ package enum NotAvailableYet {
     private static let subcommands: Set<String> = ["status", "prepare", "merge"]
 
     private static let options: Set<String> = [
-        "--config", "--status-port", "--tls-ca", "--tls-cert", "--tls-key",
-        "--data-plane",
+        "--config", "--status-port", "--data-plane",
     ]
 
     /// Looks for names that cannot be served.

@@ -114,7 +114,7 @@ extension RunRequest {
             expectsOthers: machine.listen != nil,
             numa: try machine.numaNodes(),
             logFormat: logFormat,
-            tokenFile: machine.tokenFile,
+            security: try machine.security(),
             memoryBytes: try machine.memoryBytes(),
             scratchDirectory: machine.scratchDirectory
         )

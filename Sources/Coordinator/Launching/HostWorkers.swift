@@ -19,7 +19,7 @@ final class HostWorkers {
     private let hosts: [HostEntry]
     private let addresses: [String]
     private let port: Int
-    private let token: Token
+    private let admission: WorkerListener.Admission
     private let mailbox: Mailbox<ServeEvent>
     private let log: Logger
     private let logs: [HostLog]
@@ -44,7 +44,7 @@ final class HostWorkers {
         self.hosts = hosts
         addresses = listener.hosts
         port = listener.port
-        token = listener.token
+        admission = listener.admission
         self.mailbox = mailbox
         self.log = log
         logs = hosts.map { HostLog(name: $0.name, format: format, log: log) }
@@ -101,7 +101,12 @@ final class HostWorkers {
 
     private func launch(_ index: Int) throws {
         let entry = hosts[index]
-        let command = RemoteCommand(entry, addresses: addresses(for: entry), loudness: loudness)
+        let command = RemoteCommand(
+            entry,
+            addresses: addresses(for: entry),
+            certificates: certificates,
+            loudness: loudness
+        )
         let input = try StreamPair()
         defer { StreamPair.close(input.child) }
         let output: StreamPair
@@ -115,8 +120,10 @@ final class HostWorkers {
         let mailbox = mailbox
         let process: ChildProcess
         do {
-            guard StreamPair.write(TokenFile.line(of: token), to: input.own) else {
-                throw RunFailure(.internalError, "the token cannot be passed to ssh")
+            if case .token(let token) = admission {
+                guard StreamPair.write(TokenFile.line(of: token), to: input.own) else {
+                    throw RunFailure(.internalError, "the token cannot be passed to ssh")
+                }
             }
             process = try ChildProcess.spawn(
                 ChildCommand(
@@ -141,6 +148,10 @@ final class HostWorkers {
             "ssh started",
             metadata: ["host": "\(entry.name)", "process": "\(process.processID)"]
         )
+    }
+
+    private var certificates: CertificateFiles? {
+        if case .certificates(let files) = admission { files } else { nil }
     }
 
     private var loudness: RemoteCommand.Loudness {

@@ -38,7 +38,7 @@ struct RunOpening {
         try directory.claim()
         // Another run directory may stand for the same output: its file is not taken away.
         let previous = try FileLock(request.partialResult, owner: request.output)
-        directory.clear(keepingOwner: true, keeping: request.tokenFile)
+        directory.clear(keepingOwner: true, keeping: request.security.tokenFile)
         unlink(request.partialResult)
         let laidOut = try layout(global)
         let map = try RunFailure.wrapping { () throws(AnnDataWriteError) in

@@ -52,8 +52,8 @@ struct RunRequest: Sendable {
     var numa: NodeSelection = .auto
     /// How log lines look.
     var logFormat: LogFormat = .text
-    /// File with the secret of those workers; nil to make one in the run directory.
-    var tokenFile: String?
+    /// How those workers prove themselves.
+    var security = WorkerSecurity.token(file: nil)
     /// Memory of all processes on this machine together, bytes.
     var memoryBytes: Int
     /// Where count blocks go that do not fit.

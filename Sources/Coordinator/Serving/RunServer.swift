@@ -273,7 +273,7 @@ final class RunServer {
     private func departure(_ closure: LinkClosure) -> Departure {
         switch closure {
         case .peerClosed, .reset: .processDied("\(closure)")
-        case .timedOut, .protocolViolation, .tlsFailed, .local: .networkLost
+        case .timedOut, .protocolViolation, .tlsFailed, .certificateRefused, .local: .networkLost
         }
     }
 

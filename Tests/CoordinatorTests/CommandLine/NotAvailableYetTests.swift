@@ -20,11 +20,10 @@ struct NotAvailableYetTests {
         arguments: [
             (["--config", "f"], "--config"),
             (["--config=f"], "--config"),
-            (["--tls-ca="], "--tls-ca"),
             (["--data-plane"], "--data-plane"),
             (["--no-data-plane"], "--no-data-plane"),
             (["--no-status-port=x"], "--no-status-port"),
-            (["--min-mu", "0", "--tls-key", "9", "--config", "f"], "--tls-key"),
+            (["--min-mu", "0", "--data-plane", "9", "--config", "f"], "--data-plane"),
         ]
     )
     func options(more: [String], named: String) throws {
@@ -42,6 +41,7 @@ struct NotAvailableYetTests {
             ["--no-scale-size-factors"], ["--size-factors", "f"], ["--size-factor"],
             ["--output=--config"], ["-config"], ["--configs"], ["--no-"], ["--"],
             ["--no-no-covariates"], ["--hosts", "f", "--numa=off"],
+            ["--tls-cert", "c", "--tls-key=k", "--tls-ca", "a"],
         ]
     )
     func others(arguments: [String]) {
