@@ -1,6 +1,6 @@
 package import Foundation
 import Transport
-import WireProtocol
+package import WireProtocol
 
 /// Where a coordinator may be reached.
 package struct CoordinatorAddress: Equatable, Sendable {

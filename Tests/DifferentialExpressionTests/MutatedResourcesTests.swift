@@ -1,5 +1,6 @@
 import DifferentialExpression
 import Digests
+import Statistics
 import TestSupport
 import Testing
 

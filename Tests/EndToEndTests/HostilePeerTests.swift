@@ -96,6 +96,10 @@ struct HostilePeerTests {
     @Test("who hold connections, or drip, do so for seconds and keep nobody out")
     func idleFlood() throws {
         let count = TestVariables.number("CRISPYX_TEST_IDLE_CONNECTIONS") ?? 300
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         let (coordinator, token, expected) = try waiting()
         defer { coordinator.kill() }
         let files = coordinator.openFiles

@@ -1,4 +1,5 @@
 import AnnData
+import ChildProcesses
 import Foundation
 import Glibc
 import HDF5
