@@ -249,6 +249,50 @@ struct ShrinkTests {
         #expect(other.status == .exited(code: 73), "\(other.errors)")
     }
 
+    @Test("a row that cannot be shrunk keeps what was fitted before")
+    func givenUp() throws {
+        let run = try fitted(CellTable())
+        let ended = try shrink(run, "full", "new.h5ad", variables: ["CRISPYX_FAIL_FIT": "2"])
+        #expect(ended.status == .exited(code: 3), "\(ended.errors)")
+        let before = try ResultReader(path: run.folder.file(run.output))
+        let after = try ResultReader(path: run.folder.file("new.h5ad"))
+        #expect(after.statuses[2] == "quarantined")
+        for layer in before.layerNames {
+            let (old, new) = (try before.row(2, of: layer), try after.row(2, of: layer))
+            if ["X", "logfoldchanges", "standard_error"].contains(layer) {
+                let isMissing = new.allSatisfy { $0.isNaN }
+                #expect(isMissing, "\(layer)")
+            } else {
+                #expect(old.map(\.bitPattern) == new.map(\.bitPattern), "\(layer)")
+            }
+        }
+    }
+
+    @Test("scanpy's ranking of the earlier fold changes is left behind")
+    func ranking() throws {
+        let run = try fitted(CellTable(), ["--scanpy-format"])
+        let before = try ResultReader(path: run.folder.file(run.output))
+        #expect(try before.values().contains { $0.0 == ScanpyGroups.key })
+        for method in ["stats", "full"] {
+            let ended = try shrink(run, method, "\(method).h5ad")
+            #expect(ended.status == .exited(code: 0), "\(ended.errors)")
+            let after = try ResultReader(path: run.folder.file("\(method).h5ad"))
+            #expect(try !after.values().contains { $0.0 == ScanpyGroups.key })
+        }
+    }
+
+    @Test("a design too wide to shrink inline is refused before any count is read")
+    func wideDesign() throws {
+        var table = CellTable(controlShare: 12)
+        for cell in table.batches.indices { table.batches[cell] = "batch\(cell % 70)" }
+        let options = ["--method", "nb-glm", "--covariates", "batch"]
+        let run = try Run(table, options + ["--lfc-shrinkage-type", "apeglm"])
+        let ended = try run.run()
+        #expect(ended.status == .exited(code: 64), "\(ended.errors)")
+        #expect(ended.errors.contains("64 columns") && ended.errors.contains("--covariates"))
+        #expect(!run.folder.exists(run.directory) && !run.folder.exists(run.output))
+    }
+
     @Test("counts that are not those of the result are refused")
     func otherCounts() throws {
         let run = try fitted(CellTable())

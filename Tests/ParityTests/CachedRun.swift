@@ -4,14 +4,12 @@ import CountBlocks
 import DifferentialExpression
 
 /// The cached-control GLM of one golden case: from the file to the rows, in one process.
-struct CachedRun: MethodRun {
+struct CachedRun: SharedDispersionRun {
     let genes: [String]
     let cache: ControlCache
     let sizeFactors: [Double]?
-    private let schema: RowSchema
-    private let rows: [PerturbationRow]
-
-    var rowCount: Int { rows.count }
+    let schema: RowSchema
+    let rows: [PerturbationRow]
 
     /// Runs a case the way coordinator and worker do it together.
     init(_ screen: GoldenScreen) throws {
@@ -58,24 +56,6 @@ struct CachedRun: MethodRun {
                 if let row = fit.endPhase() { return row }
             }
         }
-    }
-
-    func values(ofLayer name: String, row: Int) throws -> [Double] {
-        guard let layer = schema.layers.first(where: { $0.name == name }) else {
-            throw GoldenError.missing(name)
-        }
-        let bytes = rows[row].bytes
-        if layer.scope == .perPair {
-            return try schema.values(ofLayer: name, in: bytes, geneCount: genes.count)
-        }
-        if name == "pts_rest" { return genes.indices.map { Double(cache.controlShare($0)) } }
-        // The reference reports no dispersion for a perturbation without a tested gene; the
-        // coordinator takes these layers out of such rows when it publishes.
-        let isTested = try ["iterations", "converged"].contains { flag in
-            try schema.values(ofLayer: flag, in: bytes, geneCount: genes.count).contains { $0 > 0 }
-        }
-        guard isTested else { return [Double](repeating: .nan, count: genes.count) }
-        return name == "dispersion_trend" ? cache[.dispersionTrend] : cache[.dispersion]
     }
 
     func stage(_ name: String) throws -> [Double]? {

@@ -47,17 +47,7 @@ extension GoldenScreen {
                     values: rows.values
                 )
             },
-            consume: { cells in
-                let first = Int(cells.firstRow)
-                try labels.codes.withUnsafeBufferPointer { codes in
-                    try builder.append(
-                        cells,
-                        groups: UnsafeBufferPointer(
-                            rebasing: codes[first..<first + cells.cellCount]
-                        )
-                    )
-                }
-            }
+            consume: { try builder.append($0, codes: labels.codes) }
         )
         return try builder.finish()
     }

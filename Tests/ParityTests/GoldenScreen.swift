@@ -98,19 +98,22 @@ struct GoldenScreen {
                     counts: rows.counts
                 )
             },
-            consume: { cells in
-                let first = Int(cells.firstRow)
-                try labels.codes.withUnsafeBufferPointer { codes in
-                    try builder.append(
-                        cells,
-                        groups: UnsafeBufferPointer(
-                            rebasing: codes[first..<first + cells.cellCount]
-                        )
-                    )
-                }
-            }
+            consume: { try builder.append($0, codes: labels.codes) }
         )
         return try builder.finish()
+    }
+}
+
+extension BlockBuilder {
+    /// Takes cells of a file whose groups are these codes, by file row.
+    func append(_ cells: EncodedCells, codes: [Int32]) throws {
+        let first = Int(cells.firstRow)
+        try codes.withUnsafeBufferPointer { codes in
+            try append(
+                cells,
+                groups: UnsafeBufferPointer(rebasing: codes[first..<first + cells.cellCount])
+            )
+        }
     }
 }
 

@@ -40,3 +40,33 @@ extension RowSchema {
         }
     }
 }
+
+/// A run of the GLM whose dispersions are the same in every row, as the workers leave it: layers of
+/// genes are filled in when it is published.
+protocol SharedDispersionRun: MethodRun {
+    var schema: RowSchema { get }
+    var cache: ControlCache { get }
+    var rows: [PerturbationRow] { get }
+}
+
+extension SharedDispersionRun {
+    var rowCount: Int { rows.count }
+
+    func values(ofLayer name: String, row: Int) throws -> [Double] {
+        guard let layer = schema.layers.first(where: { $0.name == name }) else {
+            throw GoldenError.missing(name)
+        }
+        let bytes = rows[row].bytes
+        if layer.scope == .perPair {
+            return try schema.values(ofLayer: name, in: bytes, geneCount: genes.count)
+        }
+        if name == "pts_rest" { return genes.indices.map { Double(cache.controlShare($0)) } }
+        // The reference reports no dispersion for a perturbation without a tested gene; the
+        // coordinator takes these layers out of such rows when it publishes.
+        let isTested = try ["iterations", "converged"].contains { flag in
+            try schema.values(ofLayer: flag, in: bytes, geneCount: genes.count).contains { $0 > 0 }
+        }
+        guard isTested else { return [Double](repeating: .nan, count: genes.count) }
+        return name == "dispersion_trend" ? cache[.dispersionTrend] : cache[.dispersion]
+    }
+}

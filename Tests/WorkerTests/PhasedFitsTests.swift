@@ -17,6 +17,7 @@ struct PhasedFitsTests {
     private final class Bench {
         let screen: RelayScreen
         let fits: PhasedFits<RelayAnalysis>
+        let census = FitCensus()
         private let mailbox: Mailbox<Report>
         private var random: SeededGenerator
         private var wanted: [ControlPiece] = []
@@ -37,7 +38,8 @@ struct PhasedFitsTests {
             let mailbox = Mailbox<Report>()
             let analysis = RelayAnalysis(
                 geneCount: screen.geneCount,
-                controlCells: screen.control.count
+                controlCells: screen.control.count,
+                census: census
             )
             self.screen = screen
             self.mailbox = mailbox
@@ -136,6 +138,28 @@ struct PhasedFitsTests {
         bench.serve(until: 4)
         #expect(bench.rows.keys.sorted() == [0, 2, 4, 5])
         for (perturbation, row) in bench.rows { #expect(row == screen.row(Int(perturbation))) }
+    }
+
+    @Test(
+        "no more fits are in memory than it has room for, and at least one",
+        arguments: zip([1, 30_000, 1 << 30], [1, 1, 6])
+    )
+    func memory(fitBytes: Int, least: Int) throws {
+        let screen = try RelayScreen()
+        let needs = try screen.perturbed.indices.map { 10 * (try screen.order($0).block.count) }
+        // The most fits that the memory has room for are some that need least.
+        var (room, fitting) = (fitBytes, 0)
+        for need in needs.sorted() where room >= need {
+            room -= need
+            fitting += 1
+        }
+        let bench = Bench(screen, threads: 2, pieceBytes: 1 << 30, fitBytes: fitBytes)
+        for perturbation in screen.perturbed.indices {
+            bench.fits.submit(try screen.order(perturbation))
+        }
+        bench.serve(until: screen.perturbed.count)
+        #expect(bench.rows.count == screen.perturbed.count)
+        #expect((least...max(fitting, 1)).contains(bench.census.most), "\(bench.census.most)")
     }
 
     @Test(

@@ -12,6 +12,8 @@ struct RelayAnalysis: PhasedAnalysis {
 
     let geneCount: Int
     let controlCells: Int
+    /// Counts the fits in progress.
+    var census = FitCensus()
 
     func tileBytes(nonzeros: Int, genes: Int) -> Int { 16 * nonzeros + 8 * genes }
 
@@ -38,7 +40,12 @@ struct RelayAnalysis: PhasedAnalysis {
                 }
             }
         }
-        return RelayFit(perturbation: perturbation, sums: sums, controlCells: controlCells)
+        return RelayFit(
+            perturbation: perturbation,
+            sums: sums,
+            controlCells: controlCells,
+            census: census
+        )
     }
 
     /// The row that the definition gives, from dense counts.
@@ -82,6 +89,22 @@ struct RelayAnalysis: PhasedAnalysis {
     }
 }
 
+/// How many fits are in memory, and the most there ever were.
+final class FitCensus: Sendable {
+    private let counts = Mutex((now: 0, most: 0))
+
+    var most: Int { counts.withLock { $0.most } }
+
+    func begin() {
+        counts.withLock { counts in
+            counts.now += 1
+            counts.most = max(counts.most, counts.now)
+        }
+    }
+
+    func end() { counts.withLock { $0.now -= 1 } }
+}
+
 /// Sums of the control's counts for a range of genes.
 struct RelayTile: Sendable {
     let genes: Range<Int>
@@ -99,9 +122,14 @@ final class RelayFit: PhasedFit {
 
     private let perturbation: UInt32
     private let state: Mutex<State>
+    private let census: FitCensus
 
-    init(perturbation: UInt32, sums: [UInt64], controlCells: Int) {
+    deinit { census.end() }
+
+    init(perturbation: UInt32, sums: [UInt64], controlCells: Int, census: FitCensus) {
         self.perturbation = perturbation
+        self.census = census
+        census.begin()
         state = Mutex(
             State(values: sums, cells: [UInt64?](repeating: nil, count: controlCells))
         )

@@ -76,6 +76,8 @@ struct Publication {
             try rows.fillFailed(row: row)
             try rows.setStatus(row: row, code: entry.kind == .failed ? 1 : 2)
         }
+        // What was fitted earlier does not depend on the shrinkage that failed.
+        try earlier?.result.carry(row: row, into: rows)
     }
 
     /// Whether any gene of a row was fitted: a fitted gene has converged or used up its iterations.

@@ -9,6 +9,8 @@ package struct DesignReview: Equatable, Sendable {
     package private(set) var confounded: [Int] = []
     /// Rows of the result with the numeric covariate that some cell of the comparison lacks.
     package private(set) var missing: [Int: String] = [:]
+    /// Columns of the widest comparison's design, the effect's among them.
+    package private(set) var columns = 2
 
     /// Reviews every comparison of a screen.
     ///
@@ -36,6 +38,7 @@ package struct DesignReview: Equatable, Sendable {
             case .confounded: confounded.append(index)
             case .missing(let covariate): missing[index] = covariate
             }
+            columns = max(columns, check.columnCount(perturbedRows: rows[group]))
         }
     }
 }

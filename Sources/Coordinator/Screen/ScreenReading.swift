@@ -66,15 +66,14 @@ struct ScreenReading {
         let covariates = try covariates(file)
         let values = try values(file)
         note(plan, genes)
-        note(
-            DesignReview(
-                covariates: covariates,
-                groupOfCell: labels.codes,
-                controlGroup: plan.controlGroup,
-                testedGroups: plan.testedGroups
-            ),
-            plan
+        let review = DesignReview(
+            covariates: covariates,
+            groupOfCell: labels.codes,
+            controlGroup: plan.controlGroup,
+            testedGroups: plan.testedGroups
         )
+        try refuseWideShrinkage(review)
+        note(review, plan)
         let (blocks, report) = try ingest(
             file,
             labels,
@@ -136,6 +135,21 @@ struct ScreenReading {
             }
             return CovariateTable(cellCount: file.cellCount, covariates: covariates)
         }
+    }
+
+    /// Refuses a design that inline shrinkage has no room for.
+    private func refuseWideShrinkage(_ review: DesignReview) throws(RunFailure) {
+        guard request.options.inlineShrinkage != .none,
+            review.columns > DesignShrinkage.columnLimit
+        else { return }
+        throw RunFailure(
+            .usage,
+            """
+            --lfc-shrinkage-type \(request.options.inlineShrinkage.rawValue) takes designs of up to \
+            \(DesignShrinkage.columnLimit) columns, and --covariates make \(review.columns); leave out a \
+            covariate or merge its levels, or fit without it and run 'shrink' on the result
+            """
+        )
     }
 
     /// What the matrix holds, as far as the method asks.
@@ -212,18 +226,15 @@ struct ScreenReading {
                 transform: { rows in encoders.encode(rows) },
                 consume: consume
             )
-        case .float32:
-            return try file.streamValues(
+        case .float32: return try streamValues(of: Float.self)
+        case .float64: return try streamValues(of: Double.self)
+        }
+        func streamValues<Value: ExpressionValue & StreamedValue>(
+            of type: Value.Type
+        ) throws -> StreamReport {
+            try file.streamValues(
                 request.matrix,
-                of: Float.self,
-                resources: resources,
-                transform: { rows in encoders.encode(rows) },
-                consume: consume
-            )
-        case .float64:
-            return try file.streamValues(
-                request.matrix,
-                of: Double.self,
+                of: type,
                 resources: resources,
                 transform: { rows in encoders.encode(rows) },
                 consume: consume

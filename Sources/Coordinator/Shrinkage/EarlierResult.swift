@@ -144,7 +144,8 @@ struct EarlierResult: Sendable {
         } catch {
             throw RunFailure(reading: error)
         }
-        let replaced = Set(additions.map(\.0))
+        // scanpy's ranking is of the earlier fold changes and would contradict the new ones.
+        let replaced = Set(additions.map(\.0) + [ScanpyGroups.key])
         return ResultLayout(
             perturbationColumn: perturbationColumn,
             perturbations: reader.perturbations,

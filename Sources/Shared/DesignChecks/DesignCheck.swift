@@ -68,7 +68,13 @@ package struct DesignCheck {
         return all.rank() > others.rank() ? .sound : .confounded
     }
 
-    /// Columns of the comparison's design: the first level of each covariate has none.
+    /// How many coefficients a gene of one comparison has, the effect's among them.
+    ///
+    /// - Parameter perturbedRows: File rows of the perturbation's cells.
+    /// - Returns: Columns of the comparison's design.
+    package func columnCount(perturbedRows: [Int]) -> Int { columns(perturbedRows).count + 1 }
+
+    /// Columns of the comparison's design but the effect's: the first level of each covariate has none.
     private func columns(_ perturbedRows: [Int]) -> [Int] {
         let perturbedLevels = Self.levels(covariates, rows: perturbedRows)
         var columns = [0]

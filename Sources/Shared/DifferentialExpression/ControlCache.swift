@@ -115,7 +115,7 @@ extension ControlCache {
             bytes.append(littleEndian: self[quantity])
         }
         for start in sumChunks.starts { bytes.append(littleEndian: UInt64(start)) }
-        bytes += bytes.withUnsafeBytes { Digest128(of: $0) }.bytes
+        SealedBytes.seal(&bytes)
         return bytes
     }
 
@@ -126,14 +126,7 @@ extension ControlCache {
         guard bytes.count >= Self.headerBytes + Digest128.byteCount else {
             throw .malformed("only \(bytes.count) bytes")
         }
-        let content = bytes.count - Digest128.byteCount
-        let stored = bytes.withUnsafeBytes {
-            Digest128(bytes: UnsafeRawBufferPointer(rebasing: $0[content...]))
-        }
-        let actual = bytes.withUnsafeBytes {
-            Digest128(of: UnsafeRawBufferPointer(rebasing: $0[..<content]))
-        }
-        guard stored == actual else { throw .damaged }
+        guard let content = SealedBytes.contentCount(of: bytes) else { throw .damaged }
         var reader = LittleEndianReader(bytes: bytes)
         guard reader.next(UInt64.self) == Self.magic else { throw .malformed("unknown magic") }
         let genes = Int(truncatingIfNeeded: reader.next(UInt64.self))

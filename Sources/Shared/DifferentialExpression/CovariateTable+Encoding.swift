@@ -51,7 +51,7 @@ extension CovariateTable {
                 for code in levels.codes { bytes.append(littleEndian: code) }
             }
         }
-        bytes += bytes.withUnsafeBytes { Digest128(of: $0) }.bytes
+        SealedBytes.seal(&bytes)
         return bytes
     }
 
@@ -64,14 +64,7 @@ extension CovariateTable {
         guard bytes.count >= Self.leastBytes + Digest128.byteCount else {
             throw .malformed("only \(bytes.count) bytes")
         }
-        let content = bytes.count - Digest128.byteCount
-        let stored = bytes.withUnsafeBytes {
-            Digest128(bytes: UnsafeRawBufferPointer(rebasing: $0[content...]))
-        }
-        let actual = bytes.withUnsafeBytes {
-            Digest128(of: UnsafeRawBufferPointer(rebasing: $0[..<content]))
-        }
-        guard stored == actual else { throw .damaged }
+        guard let content = SealedBytes.contentCount(of: bytes) else { throw .damaged }
         var reader = BoundedReader(bytes: bytes, end: content)
         guard try reader.number() == Self.magic else { throw .malformed("unknown magic") }
         let cellNumber = try reader.number()

@@ -31,6 +31,8 @@ struct DesignReviewTests {
         let review = review([batch])
         #expect(review.confounded == [0])
         #expect(review.missing.isEmpty)
+        // Intercept, effect, and two of three batches where the perturbation has one of its own.
+        #expect(review.columns == 4)
     }
 
     @Test("a missing number leaves exactly the comparisons that have the cell without a fit")

@@ -1,6 +1,4 @@
 extension UInt32: RankKey {
-    /// Four searches advance together and without branches, because which half a key lies in
-    /// cannot be foretold: about 1 ns a key and halving.
     package static func lowerBounds(
         of keys: UnsafePointer<UInt32>,
         _ keyCount: Int,
@@ -8,50 +6,11 @@ extension UInt32: RankKey {
         _ count: Int,
         into bounds: UnsafeMutablePointer<UInt32>
     ) {
-        let last = keyCount - 1
-        for place in stride(from: 0, to: keyCount, by: 4) {
-            // The last four take some keys again rather than none.
-            let (second, third) = (Swift.min(place + 1, last), Swift.min(place + 2, last))
-            let fourth = Swift.min(place + 3, last)
-            let four = SIMD4(keys[place], keys[second], keys[third], keys[fourth])
-            var start = SIMD4<UInt32>.zero
-            var length = count
-            while length > 1 {
-                let half = length >> 1
-                let isBelow = gather(sorted + (half - 1), start) .< four
-                start &+= SIMD4(repeating: UInt32(truncatingIfNeeded: half)) & bits(isBelow)
-                length -= half
-            }
-            start &-= bits(gather(sorted, start) .< four)
-            bounds[place] = start[0]
-            bounds[second] = start[1]
-            bounds[third] = start[2]
-            bounds[fourth] = start[3]
-        }
-    }
-
-    @inline(__always)
-    private static func gather(
-        _ base: UnsafePointer<UInt32>,
-        _ places: SIMD4<UInt32>
-    ) -> SIMD4<UInt32> {
-        SIMD4(
-            base[Int(places[0])],
-            base[Int(places[1])],
-            base[Int(places[2])],
-            base[Int(places[3])]
-        )
-    }
-
-    /// All bits set where a mask is true.
-    @inline(__always)
-    private static func bits(_ mask: SIMDMask<SIMD4<Int32>>) -> SIMD4<UInt32> {
-        unsafeBitCast(mask, to: SIMD4<UInt32>.self)
+        FourSearches.run(of: keys, keyCount, among: sorted, count, into: bounds)
     }
 }
 
 extension UInt64: RankKey {
-    /// As for 32 bits.
     package static func lowerBounds(
         of keys: UnsafePointer<UInt64>,
         _ keyCount: Int,
@@ -59,21 +18,40 @@ extension UInt64: RankKey {
         _ count: Int,
         into bounds: UnsafeMutablePointer<UInt64>
     ) {
+        FourSearches.run(of: keys, keyCount, among: sorted, count, into: bounds)
+    }
+}
+
+/// Binary searches, four at a time.
+///
+/// They advance together and without branches, because which half a key lies in cannot be
+/// foretold: about 1 ns a key and halving.
+private enum FourSearches {
+    @inline(__always)
+    static func run<Key: FixedWidthInteger & SIMDScalar>(
+        of keys: UnsafePointer<Key>,
+        _ keyCount: Int,
+        among sorted: UnsafePointer<Key>,
+        _ count: Int,
+        into bounds: UnsafeMutablePointer<Key>
+    ) {
         let last = keyCount - 1
         for place in stride(from: 0, to: keyCount, by: 4) {
             // The last four take some keys again rather than none.
-            let (second, third) = (Swift.min(place + 1, last), Swift.min(place + 2, last))
-            let fourth = Swift.min(place + 3, last)
+            let (second, third) = (min(place + 1, last), min(place + 2, last))
+            let fourth = min(place + 3, last)
             let four = SIMD4(keys[place], keys[second], keys[third], keys[fourth])
-            var start = SIMD4<UInt64>.zero
+            var start = SIMD4<Key>.zero
             var length = count
             while length > 1 {
                 let half = length >> 1
                 let isBelow = gather(sorted + (half - 1), start) .< four
-                start &+= SIMD4(repeating: UInt64(truncatingIfNeeded: half)) & bits(isBelow)
+                let step = SIMD4(repeating: Key(truncatingIfNeeded: half))
+                start &+= SIMD4<Key>.zero.replacing(with: step, where: isBelow)
                 length -= half
             }
-            start &-= bits(gather(sorted, start) .< four)
+            let isBelow = gather(sorted, start) .< four
+            start &+= SIMD4<Key>.zero.replacing(with: SIMD4(repeating: 1), where: isBelow)
             bounds[place] = start[0]
             bounds[second] = start[1]
             bounds[third] = start[2]
@@ -82,22 +60,16 @@ extension UInt64: RankKey {
     }
 
     @inline(__always)
-    private static func gather(
-        _ base: UnsafePointer<UInt64>,
-        _ places: SIMD4<UInt64>
-    ) -> SIMD4<UInt64> {
+    private static func gather<Key: FixedWidthInteger & SIMDScalar>(
+        _ base: UnsafePointer<Key>,
+        _ places: SIMD4<Key>
+    ) -> SIMD4<Key> {
         SIMD4(
             base[Int(truncatingIfNeeded: places[0])],
             base[Int(truncatingIfNeeded: places[1])],
             base[Int(truncatingIfNeeded: places[2])],
             base[Int(truncatingIfNeeded: places[3])]
         )
-    }
-
-    /// All bits set where a mask is true.
-    @inline(__always)
-    private static func bits(_ mask: SIMDMask<SIMD4<Int64>>) -> SIMD4<UInt64> {
-        unsafeBitCast(mask, to: SIMD4<UInt64>.self)
     }
 }
 
