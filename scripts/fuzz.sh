@@ -50,11 +50,11 @@ echo "fuzz: linking" >&2
 swiftc "${flags[@]}" -module-name Fuzzing -o "$out/fuzz" Tests/Fuzzing/Fuzzing.swift \
     "${objects[@]}" -lxxhash
 
+python3 -B Tests/Fuzzing/seeds.py "$corpus"
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(worker-frames coordinator-frames segments)
 for target in "${targets[@]}"; do
     echo "fuzz: $target, $runs inputs" >&2
-    mkdir -p "$corpus/$target"
-    CRISPYX_FUZZ_TARGET=$target "$out/fuzz" -runs="$runs" -max_len=4096 -rss_limit_mb=512 \
+    ASAN_OPTIONS=quarantine_size_mb=32 CRISPYX_FUZZ_TARGET=$target "$out/fuzz" -runs="$runs" -max_len=40000 -rss_limit_mb=512 \
         -timeout=10 -print_final_stats=1 -artifact_prefix="$out/$target-" "$corpus/$target"
 done

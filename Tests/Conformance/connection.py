@@ -69,6 +69,19 @@ class Channel:
                 return False
         return True
 
+    def end(self, seconds=5):
+        """Says that nothing more comes, and waits a little for the other end to say so too."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                self._tls.unwrap()
+                break
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                select.select([self], [], [], 0.1)
+            except (ssl.SSLError, OSError, ValueError):
+                break
+        self._tls.close()
+
     def close(self):
         """Drops the connection."""
         self._tls.close()
@@ -128,6 +141,11 @@ class Session:
         name, values = self.next(seconds)
         require(name == wanted, f"{name} came where {wanted} should: {values}")
         return values
+
+    def leave(self, reason):
+        """Says goodbye and ends the connection, as a worker should."""
+        self.send(control("goodbye", reason=reason))
+        self._channel.end()
 
     def close(self):
         """Drops the connection without a word."""

@@ -46,9 +46,7 @@ class Worker:
                 self.work(*self.leases.pop(0))
             else:
                 self.take(*self.session.next(60))
-        self.session.send(control("goodbye", reason="the run is over"))
-        while self.session.next(20)[0] != "end":
-            pass
+        self.session.leave("the run is over")
 
     def take(self, name, values):
         """A message that may come at any time."""

@@ -39,7 +39,7 @@ struct CertificateTests {
         let maker = try run.folder.makeCertificates("coordinator", "worker")
         try maker.makeAuthority("other")
         try maker.make("stranger", by: "other")
-        try maker.make("expired", by: "ca", days: -1)
+        try maker.makeExpired("expired", by: "ca")
         let coordinator = try Listening(run, maker.options("coordinator"))
         defer { coordinator.kill() }
         let readable = run.folder.file("readable.key")

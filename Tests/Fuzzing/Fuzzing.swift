@@ -50,21 +50,28 @@ private enum FuzzTarget: String {
         }
     }
 
-    /// Segments as they are, and with the digest that their content has.
+    /// A segment with the digest that its content has, of as many genes as it says, within reason.
     private static func decodeSegments(_ bytes: UnsafeRawBufferPointer) {
-        var segment = DecodedSegment()
-        try? segment.decode(bytes: bytes, geneCount: 300)
         let headerBytes = 48
         guard bytes.count >= headerBytes else { return }
+        let kind = SegmentHeader.Kind(rawValue: UInt16(bytes[10])) ?? .integerCounts
+        let genes = Int(bytes[12]) | Int(bytes[13]) << 8
+        var segment = DecodedSegment()
         var resealed = Array(bytes)
+        // A length that is right, so that what is behind it is reached whatever was cut or added.
         let cells = resealed[16..<20].reversed().reduce(0) { $0 << 8 | Int($1) }
         let payload = headerBytes + 8 * cells
         guard payload <= resealed.count else { return }
+        withUnsafeBytes(of: UInt64(resealed.count - payload).littleEndian) {
+            resealed.replaceSubrange(24..<32, with: $0)
+        }
         let digester = Digester()
-        digester.update(UnsafeRawBufferPointer(rebasing: bytes[..<32]))
-        digester.update(UnsafeRawBufferPointer(rebasing: bytes[headerBytes..<payload]))
-        digester.update(Digest128(of: UnsafeRawBufferPointer(rebasing: bytes[payload...])))
+        resealed.withUnsafeBytes { bytes in
+            digester.update(UnsafeRawBufferPointer(rebasing: bytes[..<32]))
+            digester.update(UnsafeRawBufferPointer(rebasing: bytes[headerBytes..<payload]))
+            digester.update(Digest128(of: UnsafeRawBufferPointer(rebasing: bytes[payload...])))
+        }
         resealed.replaceSubrange(32..<headerBytes, with: digester.finish().bytes)
-        resealed.withUnsafeBytes { try? segment.decode(bytes: $0, geneCount: 300) }
+        resealed.withUnsafeBytes { try? segment.decode(bytes: $0, geneCount: genes, kind: kind) }
     }
 }

@@ -30,27 +30,63 @@ package struct CertificateMaker {
         )
     }
 
-    /// Makes a certificate of an authority.
+    /// Makes a certificate of an authority, valid for two days.
     ///
     /// - Parameters:
     ///   - name: Whose it is.
     ///   - authority: Who signs it.
-    ///   - days: How long it is valid; below 0, until a day ago.
     /// - Throws: ``Failure`` with what `openssl` said.
-    package func make(_ name: String, by authority: String, days: Int = 2) throws {
-        let request = "\(folder)/\(name).csr"
+    package func make(_ name: String, by authority: String) throws {
+        try run(
+            [
+                "x509", "-req", "-in", try request(name), "-CA", certificate(authority), "-CAkey",
+                key(authority), "-CAcreateserial", "-days", "2", "-out", certificate(name),
+            ]
+        )
+    }
+
+    /// A moment at which a certificate of ``makeExpired(_:by:)`` was valid, seconds since 1970.
+    package static let earlier = 1_579_000_000
+
+    /// Makes a certificate of an authority that was valid in January 2020.
+    ///
+    /// - Throws: ``Failure`` with what `openssl` said.
+    package func makeExpired(_ name: String, by authority: String) throws {
+        let settings = """
+            [ca]
+            default_ca = it
+            [it]
+            database = \(folder)/index
+            new_certs_dir = \(folder)
+            rand_serial = yes
+            default_md = sha256
+            policy = any
+            [any]
+            commonName = supplied
+
+            """
+        try Data(settings.utf8).write(to: URL(filePath: "\(folder)/ca.cnf"))
+        try Data().write(to: URL(filePath: "\(folder)/index"))
+        try run(
+            [
+                "ca", "-batch", "-notext", "-config", "\(folder)/ca.cnf", "-cert",
+                certificate(authority), "-keyfile", key(authority), "-in", try request(name),
+                "-out", certificate(name), "-startdate", "20200101000000Z", "-enddate",
+                "20200201000000Z",
+            ]
+        )
+    }
+
+    /// Makes a key and a request for a certificate, whose path it gives.
+    private func request(_ name: String) throws -> String {
+        let path = "\(folder)/\(name).csr"
         try run(
             [
                 "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                key(name), "-out", request, "-subj", "/CN=\(name)",
+                key(name), "-out", path, "-subj", "/CN=\(name)",
             ]
         )
-        try run(
-            [
-                "x509", "-req", "-in", request, "-CA", certificate(authority), "-CAkey",
-                key(authority), "-CAcreateserial", "-days", "\(days)", "-out", certificate(name),
-            ]
-        )
+        return path
     }
 
     /// Runs `openssl`.

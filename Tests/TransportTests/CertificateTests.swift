@@ -56,8 +56,8 @@ import WireProtocol
         let server = try await server(folder.files("coordinator"))
         var files = folder.files(name)
         files.authority = folder.files("worker").authority
-        // Loaded as of yesterday's yesterday, so that only the listener sees that it has expired.
-        let then = Int(Date().timeIntervalSince1970) - (name == "expired" ? 36 * 3600 : 0)
+        // Loaded as of then, so that only the listener sees that it has expired.
+        let then = name == "expired" ? CertificateMaker.earlier : nil
         let inbox = EventInbox<CoordinatorMessage>()
         let link = try await connect(
             server,
@@ -234,7 +234,7 @@ struct TestCertificates {
         maker = CertificateMaker(folder: path)
         for name in ["ca", "other"] { try maker.makeAuthority(name) }
         for name in ["coordinator", "worker"] { try maker.make(name, by: "ca") }
-        try maker.make("expired", by: "ca", days: -1)
+        try maker.makeExpired("expired", by: "ca")
         try maker.make("stranger", by: "other")
     }
 
