@@ -55,6 +55,6 @@ targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(worker-frames coordinator-frames segments)
 for target in "${targets[@]}"; do
     echo "fuzz: $target, $runs inputs" >&2
-    ASAN_OPTIONS=quarantine_size_mb=32 CRISPYX_FUZZ_TARGET=$target "$out/fuzz" -runs="$runs" -max_len=40000 -rss_limit_mb=512 \
-        -timeout=10 -print_final_stats=1 -artifact_prefix="$out/$target-" "$corpus/$target"
+    ASAN_OPTIONS=quarantine_size_mb=32 CRISPYX_FUZZ_TARGET=$target "$out/fuzz" -runs="$runs" -max_len=16000 -rss_limit_mb=512 \
+        -timeout=120 -print_final_stats=1 -artifact_prefix="$out/$target-" "$corpus/$target"
 done

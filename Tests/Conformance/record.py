@@ -25,6 +25,7 @@ class Watch:
     def __init__(self, folder):
         self.folder = folder
         self.counts = collections.Counter()
+        self.is_greeted = False
         self.welcome = None
         self.resources = {}
         self.requests = {}
@@ -35,13 +36,15 @@ class Watch:
 
     def from_worker(self, kind, body):
         """A frame of the worker."""
+        require(self.welcome is not None or kind == CONTROL, "a row before the welcome")
         if kind == ROW:
             self._row(body)
             return
         name, values = read_control(body, TO_COORDINATOR)
         self.counts[name or "unknown"] += 1
+        require(self.is_greeted != (name == "hello"), "hello is not first of all, and once")
+        self.is_greeted = True
         if name == "hello":
-            require(sum(self.counts.values()) == 1, "hello is not the first message")
             require(len(values["worker_id"]) == 16, "worker_id has not 16 bytes")
             (self.folder / "build").write_text(values["build"])
         elif name == "fetch":
