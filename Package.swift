@@ -134,6 +134,7 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: settings),
         tests("AnnDataTests", ["AnnData", "CDeflate", "ComputeThreads", "HDF5"], resources: true),
         tests("ChildProcessesTests", ["ChildProcesses"]),
         tests("CLAPACKTests", ["CLAPACK"]),
@@ -143,15 +144,16 @@ let package = Package(
             [
                 "AnnData", "ChildProcesses", "ComputeThreads", "Coordinator", "CountBlocks",
                 "DifferentialExpression", "Digests", "HDF5", "Monitoring", "NodeTopology",
-                "Scheduling", "Statistics", "WireProtocol", arguments, nioCore,
+                "Scheduling", "Statistics", "TestSupport", "Transport", "WireProtocol", arguments,
+                nioCore,
             ]
         ),
-        tests("CountBlocksTests", ["CountBlocks", "Digests"], resources: true),
+        tests("CountBlocksTests", ["CountBlocks", "Digests", "TestSupport"], resources: true),
         tests(
             "DifferentialExpressionTests",
             [
                 "ComputeThreads", "CountBlocks", "DifferentialExpression", "Digests",
-                "Statistics",
+                "Statistics", "TestSupport",
             ]
         ),
         tests("DesignChecksTests", ["DesignChecks", "Statistics"]),
@@ -160,7 +162,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "AnnData", "ChildProcesses", "ComputeThreads", "Coordinator", "Digests", "HDF5",
-                "Monitoring", "RunFiles", "Worker",
+                "Monitoring", "RunFiles", "TestSupport", "WireProtocol", "Worker",
             ]
         ),
         tests("HDF5Tests", ["HDF5"]),
@@ -177,13 +179,16 @@ let package = Package(
         tests("RunFilesTests", ["Digests", "DifferentialExpression", "RunFiles"]),
         tests("SchedulingTests", ["Digests", "Scheduling"]),
         tests("StatisticsTests", ["Statistics"], resources: true),
-        tests("TransportTests", ["Transport", "WireProtocol", nioCore, nioEmbedded, nioPosix]),
-        tests("WireProtocolTests", ["WireProtocol", nioCore, nioEmbedded]),
+        tests(
+            "TransportTests",
+            ["TestSupport", "Transport", "WireProtocol", nioCore, nioEmbedded, nioPosix]
+        ),
+        tests("WireProtocolTests", ["TestSupport", "WireProtocol", nioCore, nioEmbedded]),
         tests(
             "WorkerTests",
             [
                 "ComputeThreads", "CountBlocks", "DifferentialExpression", "Digests", "Scheduling",
-                "Statistics", "WireProtocol", "Worker", nioCore,
+                "Statistics", "TestSupport", "WireProtocol", "Worker", nioCore,
             ]
         ),
     ],

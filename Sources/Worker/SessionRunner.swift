@@ -155,6 +155,9 @@ final class SessionRunner {
         // The last words of a link that was given up.
         case .link(let incarnation, _) where incarnation != hello.incarnation: return
         case .link(_, .message(let message)): receive(message)
+        case .link(_, .closed(.certificateRefused(let reason))) where terms == nil:
+            linkIsClosed = true
+            exit = .refused("it does not accept the certificate of --tls-cert (\(reason))")
         case .link(_, .closed(let closure)):
             linkIsClosed = true
             tell(.linkClosed("\(closure)"))

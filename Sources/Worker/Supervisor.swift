@@ -11,12 +11,12 @@ import WireProtocol
 /// that cannot be delivered is therefore only logged.
 struct Supervisor {
     private let target: WorkerTarget
-    private let token: TokenSource
+    private let credentials: CredentialSource
     private let log: Logger
 
-    init(target: WorkerTarget, token: TokenSource, log: Logger) {
+    init(target: WorkerTarget, credentials: CredentialSource, log: Logger) {
         self.target = target
-        self.token = token
+        self.credentials = credentials
         self.log = log
     }
 
@@ -27,7 +27,7 @@ struct Supervisor {
     ///   - description: The same for people, with what else is known.
     func report(_ status: ExitStatus, _ description: String) {
         do {
-            let plan = try ConnectionPlan(target, token: token)
+            let plan = try ConnectionPlan(target, credentials)
             guard let address = plan.addresses.first else { return }
             let loops = EventLoops()
             let mailbox = Mailbox<LinkEvent<CoordinatorMessage>>()
@@ -35,7 +35,7 @@ struct Supervisor {
                 try await Connector.connect(
                     host: address.host,
                     port: address.port,
-                    token: plan.token,
+                    credentials: plan.credentials,
                     on: loops
                 ) { mailbox.post($0) }
             }

@@ -10,18 +10,23 @@ import WireProtocol
 
 /// The process that fits: pinned to one NUMA node, connected to one coordinator.
 struct WorkerChild {
-    /// Failed handshakes in a row after which the token is taken to be wrong.
+    /// Failed handshakes in a row after which the token or certificate is taken to be wrong.
     private static let mostRefusals = 5
 
     private let command: WorkerCommand
     private let target: WorkerTarget
-    private let token: TokenSource
+    private let credentials: CredentialSource
     private let log: Logger
 
-    init(command: WorkerCommand, target: WorkerTarget, token: TokenSource, log: Logger) {
+    init(
+        command: WorkerCommand,
+        target: WorkerTarget,
+        credentials: CredentialSource,
+        log: Logger
+    ) {
         self.command = command
         self.target = target
-        self.token = token
+        self.credentials = credentials
         self.log = log
     }
 
@@ -175,7 +180,7 @@ struct WorkerChild {
             } catch let error as TransportError where !error.isWorthRetrying {
                 refusals += 1
                 guard mayBeMisled(error), refusals < Self.mostRefusals else {
-                    return .failure(ConnectFailure(status: 77, description: "\(error)"))
+                    return .failure(ConnectFailure(status: error.status, description: "\(error)"))
                 }
                 last = "\(error)"
             } catch {
@@ -199,9 +204,9 @@ struct WorkerChild {
     /// between reading the old one and using it; and of several addresses one may be a stranger's.
     private func mayBeMisled(_ error: TransportError) -> Bool {
         guard case .notAuthenticated = error else { return false }
-        switch (target, token) {
+        switch (target, credentials) {
         case (.addresses(let addresses), _): return addresses.count > 1
-        case (.runDirectory, .file(nil)): return true
+        case (.runDirectory, .tokenFile(nil)): return true
         default: return false
         }
     }
@@ -211,7 +216,7 @@ struct WorkerChild {
         _ loops: EventLoops,
         _ onEvent: @escaping LinkEventHandler<CoordinatorMessage>
     ) throws -> Connected {
-        let plan = try ConnectionPlan(target, token: token)
+        let plan = try ConnectionPlan(target, credentials)
         var last: any Error = WorkerFailure("the run directory names no address")
         // An address that leads nowhere must not keep the others waiting for long.
         let deadline: Duration = plan.addresses.count > 1 ? .seconds(4) : .seconds(10)
@@ -221,7 +226,7 @@ struct WorkerChild {
                     try await Connector.connect(
                         host: address.host,
                         port: address.port,
-                        token: plan.token,
+                        credentials: plan.credentials,
                         deadline: deadline,
                         on: loops,
                         onEvent: onEvent
@@ -279,6 +284,11 @@ private final class StopRequest: Sendable {
 }
 
 extension TransportError {
+    /// The exit status of a worker that can do nothing about it.
+    var status: Int32 {
+        if case .certificateFile = self { 64 } else { 77 }
+    }
+
     /// Whether a later attempt may succeed without anybody changing anything.
     fileprivate var isWorthRetrying: Bool {
         switch self {

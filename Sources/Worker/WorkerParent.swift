@@ -32,7 +32,7 @@ struct WorkerParent {
 
     private let command: WorkerCommand
     private let target: WorkerTarget
-    private let token: TokenSource
+    private let credentials: CredentialSource
     private let placements: [ChildPlacement]
     private let log: Logger
     private let mailbox = Mailbox<Event>()
@@ -40,13 +40,13 @@ struct WorkerParent {
     init(
         command: WorkerCommand,
         target: WorkerTarget,
-        token: TokenSource,
+        credentials: CredentialSource,
         placements: [ChildPlacement],
         log: Logger
     ) {
         self.command = command
         self.target = target
-        self.token = token
+        self.credentials = credentials
         self.placements = placements
         self.log = log
     }
@@ -64,7 +64,7 @@ struct WorkerParent {
         let executable = try ExecutableLocation.current()
         var state = State()
         for slot in placements.indices { state.children[slot] = try start(executable, slot) }
-        let supervisor = Supervisor(target: target, token: token, log: log)
+        let supervisor = Supervisor(target: target, credentials: credentials, log: log)
         while !state.children.isEmpty {
             for event in mailbox.take() {
                 switch event {
@@ -123,9 +123,10 @@ struct WorkerParent {
         if command.quiet { arguments.append("--quiet") }
         if command.verbose { arguments.append("--verbose") }
         var input: StreamPair?
-        switch token {
-        case .file(let path): if let path { arguments += ["--token-file", path] }
-        case .known(let token):
+        switch credentials {
+        case .tokenFile(let path): if let path { arguments += ["--token-file", path] }
+        case .certificates(let files): arguments += CertificateArguments.words(for: files)
+        case .token(let token):
             // Over a stream of the child's own: arguments and variables are open to all.
             let pair = try StreamPair()
             input = pair

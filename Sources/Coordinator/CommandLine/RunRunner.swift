@@ -181,7 +181,7 @@ extension RunRequest {
             numa: try machine.numaNodes(),
             logFormat: logFormat,
             status: status?.address,
-            tokenFile: machine.tokenFile,
+            security: try machine.security(),
             fitTimeout: .seconds(machine.fitTimeout.seconds),
             memoryBytes: try machine.memoryBytes(),
             scratchDirectory: machine.scratchDirectory,

@@ -172,10 +172,10 @@ package struct RunDirectory {
             "\(bytes.withUnsafeBytes { Digest128(of: $0) })" == digest
         else { return nil }
         var reader = LittleEndianReader(bytes: bytes)
-        let cacheBytes = Int(reader.next(UInt64.self))
-        guard let cache = try? ControlCache(bytes: Array(bytes[8..<8 + cacheBytes])) else {
-            return nil
-        }
+        let cacheBytes = Int(clamping: reader.next(UInt64.self))
+        guard cacheBytes <= bytes.count - 8,
+            let cache = try? ControlCache(bytes: Array(bytes[8..<8 + cacheBytes]))
+        else { return nil }
         var factors = LittleEndianReader(bytes: Array(bytes[(8 + cacheBytes)...]))
         return GlobalResult(
             cache: cache,

@@ -107,7 +107,7 @@ struct RunOpening {
         let path = request.partialResult
         // Another run directory may stand for the same output: its file is not taken away.
         let previous = try FileLock(path, owner: request.output)
-        directory.clear(keepingOwner: true, keeping: request.tokenFile)
+        directory.clear(keepingOwner: true, keeping: request.security.tokenFile)
         // The room of an earlier run's file may be needed for the new one.
         truncate(path, 0)
         let aside = request.newPartialResult

@@ -120,7 +120,7 @@ final class RunJob {
         if Self.isSameFile(request.input, request.output) {
             throw RunFailure(.usage, "--output \(request.output) is the input itself")
         }
-        if let tokenFile = request.tokenFile {
+        if let tokenFile = request.security.tokenFile {
             do {
                 let (_, isNew) = try TokenFile.loadOrCreate(path: tokenFile)
                 if isNew { log.notice("made a new token", metadata: ["file": "\(tokenFile)"]) }

@@ -56,8 +56,8 @@ struct RunRequest: Sendable {
     var status: StatusAddress?
     /// The words of the command line, to say how the run is resumed.
     var commandLine: [String] = []
-    /// File with the secret of those workers; nil to make one in the run directory.
-    var tokenFile: String?
+    /// How those workers prove themselves.
+    var security = WorkerSecurity.token(file: nil)
     /// How long a fit may take at least before its process is ended.
     var fitTimeout = Duration.seconds(1800)
     /// Memory of all processes on this machine together, bytes.

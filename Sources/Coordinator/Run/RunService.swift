@@ -66,7 +66,7 @@ struct RunService {
         let listener = try request.listen.map { address throws(RunFailure) in
             try WorkerListener(
                 address,
-                tokenPath: request.tokenFile,
+                security: request.security,
                 directory: directory,
                 runID: runID,
                 loops: loops,

@@ -53,7 +53,8 @@ extension Departure {
         switch closure {
         case .vanished, .reset: self = .processDied("\(closure)")
         // A peer that closes in order lives: it gave the connection up, as after too long a silence.
-        case .peerClosed, .timedOut, .protocolViolation, .tlsFailed, .local: self = .networkLost
+        case .peerClosed, .timedOut, .protocolViolation, .tlsFailed, .certificateRefused, .local:
+            self = .networkLost
         }
     }
 }

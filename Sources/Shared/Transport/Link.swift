@@ -24,6 +24,10 @@ package enum LinkClosure: Equatable, Sendable, CustomStringConvertible {
     case protocolViolation(WireProtocolError)
     /// The encrypted stream was damaged.
     case tlsFailed(String)
+    /// The peer did not accept this side's certificate.
+    ///
+    /// In TLS 1.3 the connecting side is authentic only after its own handshake is over.
+    case certificateRefused(String)
     /// This side closed the link.
     case local
 
@@ -37,6 +41,7 @@ package enum LinkClosure: Equatable, Sendable, CustomStringConvertible {
         case .timedOut(.network): "the network does not reach the other end any more"
         case .protocolViolation(let error): "the other end broke the protocol: \(error)"
         case .tlsFailed(let reason): "the encrypted connection was damaged: \(reason)"
+        case .certificateRefused(let reason): "the other end refused the certificate: \(reason)"
         case .local: "closed from this side"
         }
     }
