@@ -99,6 +99,8 @@ struct RunService {
         }
         configuration.policy.silence = .milliseconds(Self.silenceMilliseconds)
         configuration.policy.fitTimeout = request.fitTimeout
+        configuration.policy.stragglerAge = .milliseconds(TimeScale.milliseconds(60_000))
+        configuration.policy.hostLossWindow = .milliseconds(TimeScale.milliseconds(5000))
         configuration.rowsInFlightBytes = UInt64(request.memory.inFlight)
         configuration.chunksInFlightBytes = UInt64(request.memory.inFlight)
         configuration.labels = screen.plan.perturbations

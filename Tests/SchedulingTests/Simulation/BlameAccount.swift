@@ -55,7 +55,7 @@ struct BlameAccount {
 
     /// A process was ended because of one of these.
     mutating func overran(_ worker: WorkerID, _ session: Judge.Session, _ time: UInt64) {
-        for perturbation in session.owed.filter(\.value.isStarted).keys { suspects.insert(perturbation) }
+        suspects.formUnion(session.owed.filter(\.value.isStarted).keys)
     }
 
     /// A process is alive after all: nothing that it was fitting has ended it.
