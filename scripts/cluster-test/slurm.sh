@@ -109,6 +109,8 @@ has_state() { [ "$(state_of "$1")" = "$2" ]; }
 
 has_restarted() { [ "$(field_of "$1" Restarts)" -ge 1 ]; }
 
+all_joined() { [ "$(joined "$(events_of "$1")")" -ge 4 ]; }
+
 events_of() { echo "$slurm/crispyx-$1.run/events.jsonl"; }
 
 # The loss of the first node, with the batch shell and the coordinator; only when it is asked for by
@@ -194,6 +196,8 @@ test_slurm() {
     say "slurm: a node is lost"
     output=$work/slurm-node.h5ad
     job=$(submit "$output" --time=30)
+    # A node whose worker has not come yet would be lost unnoticed.
+    eventually 60 all_joined "$job"
     eventually 60 grep -q '"event":"row"' "$(events_of "$job")"
     lose_node n3
     proof "slurm: a run that loses a node completes" eventually 300 has_state "$job" COMPLETED
