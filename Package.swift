@@ -45,6 +45,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: Bool 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
@@ -52,6 +53,8 @@ let arguments: Target.Dependency = .product(
     name: "ArgumentParser",
     package: "swift-argument-parser"
 )
+
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -67,6 +70,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         systemModule("CHDF5", pkgConfig: "hdf5-serial", apt: "libhdf5-dev"),
@@ -96,6 +100,14 @@ let package = Package(
             swiftSettings: settings
         ),
         shared("Transport", ["WireProtocol", nioCore, nioPosix, nioSSL, nioTLS]),
+        .target(
+            name: "Monitoring",
+            dependencies: ["Transport", nioCore, nioHTTP1, nioPosix],
+            path: "Sources/Shared/Monitoring",
+            // The page is part of the program: nothing has to lie beside it.
+            resources: [.embedInCode("Resources/status.html")],
+            swiftSettings: settings
+        ),
         shared("NodeTopology", ["CNUMA"]),
         shared("ChildProcesses"),
         shared("Reporting", [logging]),
@@ -104,9 +116,9 @@ let package = Package(
             name: "Coordinator",
             dependencies: [
                 "AnnData", "ChildProcesses", "ComputeThreads", "CountBlocks", "DesignChecks",
-                "DifferentialExpression", "Digests", "NodeTopology", "Reporting", "RunFiles",
-                "Scheduling", "Statistics", "Transport", "WireProtocol", arguments, logging,
-                nioCore,
+                "DifferentialExpression", "Digests", "Monitoring", "NodeTopology", "Reporting",
+                "RunFiles", "Scheduling", "Statistics", "Transport", "WireProtocol", arguments,
+                logging, nioCore, yams,
             ],
             path: "Sources/Coordinator",
             swiftSettings: settings
@@ -122,6 +134,7 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: settings),
         tests("AnnDataTests", ["AnnData", "CDeflate", "ComputeThreads", "HDF5"], resources: true),
         tests("ChildProcessesTests", ["ChildProcesses"]),
         tests("CLAPACKTests", ["CLAPACK"]),
@@ -130,16 +143,17 @@ let package = Package(
             "CoordinatorTests",
             [
                 "AnnData", "ChildProcesses", "ComputeThreads", "Coordinator", "CountBlocks",
-                "DifferentialExpression", "Digests", "HDF5", "NodeTopology", "Scheduling",
-                "Statistics", "WireProtocol", arguments, nioCore,
+                "DifferentialExpression", "Digests", "HDF5", "Monitoring", "NodeTopology",
+                "Scheduling", "Statistics", "TestSupport", "Transport", "WireProtocol", arguments,
+                nioCore,
             ]
         ),
-        tests("CountBlocksTests", ["CountBlocks", "Digests"], resources: true),
+        tests("CountBlocksTests", ["CountBlocks", "Digests", "TestSupport"], resources: true),
         tests(
             "DifferentialExpressionTests",
             [
                 "ComputeThreads", "CountBlocks", "DifferentialExpression", "Digests",
-                "Statistics",
+                "Statistics", "TestSupport",
             ]
         ),
         tests("DesignChecksTests", ["DesignChecks", "Statistics"]),
@@ -148,10 +162,11 @@ let package = Package(
             "EndToEndTests",
             [
                 "AnnData", "ChildProcesses", "ComputeThreads", "Coordinator", "Digests", "HDF5",
-                "RunFiles", "Worker",
+                "Monitoring", "RunFiles", "TestSupport", "WireProtocol", "Worker",
             ]
         ),
         tests("HDF5Tests", ["HDF5"]),
+        tests("MonitoringTests", ["Monitoring"]),
         tests("NodeTopologyTests", ["NodeTopology"]),
         tests(
             "ParityTests",
@@ -164,13 +179,16 @@ let package = Package(
         tests("RunFilesTests", ["Digests", "DifferentialExpression", "RunFiles"]),
         tests("SchedulingTests", ["Digests", "Scheduling"]),
         tests("StatisticsTests", ["Statistics"], resources: true),
-        tests("TransportTests", ["Transport", "WireProtocol", nioCore, nioEmbedded, nioPosix]),
-        tests("WireProtocolTests", ["WireProtocol", nioCore, nioEmbedded]),
+        tests(
+            "TransportTests",
+            ["TestSupport", "Transport", "WireProtocol", nioCore, nioEmbedded, nioPosix]
+        ),
+        tests("WireProtocolTests", ["TestSupport", "WireProtocol", nioCore, nioEmbedded]),
         tests(
             "WorkerTests",
             [
                 "ComputeThreads", "CountBlocks", "DifferentialExpression", "Digests", "Scheduling",
-                "Statistics", "WireProtocol", "Worker", nioCore,
+                "Statistics", "TestSupport", "WireProtocol", "Worker", nioCore,
             ]
         ),
     ],

@@ -2,7 +2,7 @@
 # Installs the Debian packages that the build and the programs need; does nothing when they are there.
 set -euo pipefail
 
-packages=(libdeflate-dev libhdf5-dev liblapacke-dev libnuma-dev libopenblas-dev libxxhash-dev pkg-config)
+packages=(libdeflate-dev libhdf5-dev liblapacke-dev libnuma-dev libopenblas-dev libxxhash-dev openssl pkg-config python3)
 
 if ! command -v swift >/dev/null; then
     echo "No Swift toolchain found: install Swift 6.3 or later from swift.org and put it on PATH." >&2

@@ -214,8 +214,8 @@ final class ShardLoop {
                 mailbox.post(.unreadable(error))
                 return
             }
-            FitFailPoint.pass(perturbation)
             do throws(WorkerFailure) {
+                try FitFailPoint.pass(perturbation)
                 mailbox.post(.fitted(perturbation, try fits.fit(order)))
             } catch {
                 mailbox.post(.threw(perturbation, "\(error)"))

@@ -11,19 +11,23 @@ import WireProtocol
 /// that cannot be delivered is therefore only logged.
 struct Supervisor {
     private let target: WorkerTarget
-    private let token: TokenSource
+    private let credentials: CredentialSource
     private let log: Logger
 
-    init(target: WorkerTarget, token: TokenSource, log: Logger) {
+    init(target: WorkerTarget, credentials: CredentialSource, log: Logger) {
         self.target = target
-        self.token = token
+        self.credentials = credentials
         self.log = log
     }
 
     /// Connects, greets as a supervisor, reports and leaves.
-    func report(_ status: ExitStatus) {
+    ///
+    /// - Parameters:
+    ///   - status: How the child ended.
+    ///   - description: The same for people, with what else is known.
+    func report(_ status: ExitStatus, _ description: String) {
         do {
-            let plan = try ConnectionPlan(target, token: token)
+            let plan = try ConnectionPlan(target, credentials)
             guard let address = plan.addresses.first else { return }
             let loops = EventLoops()
             let mailbox = Mailbox<LinkEvent<CoordinatorMessage>>()
@@ -31,7 +35,7 @@ struct Supervisor {
                 try await Connector.connect(
                     host: address.host,
                     port: address.port,
-                    token: plan.token,
+                    credentials: plan.credentials,
                     on: loops
                 ) { mailbox.post($0) }
             }
@@ -52,7 +56,7 @@ struct Supervisor {
                     .childExited(
                         ChildExit(
                             workerID: hello.workerID,
-                            description: "\(status)",
+                            description: description,
                             status: wire(status)
                         )
                     )

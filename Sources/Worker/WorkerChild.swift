@@ -1,6 +1,7 @@
 import ChildProcesses
 import ComputeThreads
 import Foundation
+import Glibc
 import Logging
 import NodeTopology
 import Synchronization
@@ -9,25 +10,30 @@ import WireProtocol
 
 /// The process that fits: pinned to one NUMA node, connected to one coordinator.
 struct WorkerChild {
-    /// Failed handshakes in a row after which the token is taken to be wrong.
+    /// Failed handshakes in a row after which the token or certificate is taken to be wrong.
     private static let mostRefusals = 5
 
     private let command: WorkerCommand
     private let target: WorkerTarget
-    private let token: TokenSource
+    private let credentials: CredentialSource
     private let log: Logger
 
-    init(command: WorkerCommand, target: WorkerTarget, token: TokenSource, log: Logger) {
+    init(
+        command: WorkerCommand,
+        target: WorkerTarget,
+        credentials: CredentialSource,
+        log: Logger
+    ) {
         self.command = command
         self.target = target
-        self.token = token
+        self.credentials = credentials
         self.log = log
     }
 
     /// Works until the session ends; over TCP a lost coordinator is looked for again.
     ///
-    /// Every connection is a session of its own. Rows that the lost one did not take are fitted
-    /// again by whoever is given them.
+    /// Every connection is a session of its own. What the lost one had begun is finished meanwhile, and
+    /// the next one begins by offering the rows.
     ///
     /// - Returns: The exit status.
     func run() throws -> Int32 {
@@ -43,14 +49,17 @@ struct WorkerChild {
             numaNode: placement?.numaNode.map { UInt32($0) }
         )
         let stop = StopRequest()
-        let signals = try SignalWatch.start([.terminate, .interrupt, .user1]) { _ in stop.ask() }
+        let signals = try SignalWatch.start([.terminate, .interrupt, .user1, .hangup]) { _ in
+            stop.ask()
+        }
         defer { signals.stop() }
-        if let lifeline = command.lifeline { try ParentWatch.start(descriptor: lifeline) }
+        try watchParent(stop)
+        Self.offerToTheKernel()
         let loops = EventLoops()
         var patience = command.connectTimeout
+        var runner = newRunner(hello)
         while true {
-            let runner = SessionRunner(hello: hello, log: log, runDirectory: runDirectory)
-            stop.forward(to: runner.terminate)
+            stop.forward(to: runner)
             switch try connect(stop, loops, patience, runner.onEvent) {
             case .success(let connected):
                 runner.hello.runID = connected.runID
@@ -63,6 +72,9 @@ struct WorkerChild {
                     metadata: ["why": "\(reason)"]
                 )
                 hello.incarnation += 1
+                if !runner.continues(as: hello.incarnation) {
+                    runner = newRunner(hello)
+                }
                 patience = command.reconnectTimeout
             case .failure(let failure):
                 if stop.isAsked {
@@ -73,6 +85,35 @@ struct WorkerChild {
                 return hello.incarnation > 0 && failure.status == 69 ? 75 : failure.status
             }
         }
+    }
+
+    private func newRunner(_ hello: Hello) -> SessionRunner {
+        SessionRunner(hello: hello, log: log, comesBack: comesBack, runDirectory: runDirectory)
+    }
+
+    /// Sees to it that this process does not outlive its parent.
+    private func watchParent(_ stop: StopRequest) throws {
+        guard let lifeline = command.lifeline else { return }
+        if case .descriptor = target {
+            // The parent is the coordinator: there is nobody left to take leave of.
+            try ParentWatch.start(descriptor: lifeline)
+            return
+        }
+        try ParentWatch.start(descriptor: lifeline) {
+            // A word to the coordinator, or it would blame what is being fitted for the end.
+            stop.abandon()
+            sleep(2)
+            _exit(75)
+        }
+    }
+
+    /// Makes this process the one that the kernel ends when memory runs out: its work is done again
+    /// by another, which cannot be said of a coordinator or a supervisor on the same machine.
+    private static func offerToTheKernel() {
+        let descriptor = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        _ = "500".withCString { write(descriptor, $0, 3) }
     }
 
     /// Where resources are looked for before they are asked for.
@@ -139,7 +180,7 @@ struct WorkerChild {
             } catch let error as TransportError where !error.isWorthRetrying {
                 refusals += 1
                 guard mayBeMisled(error), refusals < Self.mostRefusals else {
-                    return .failure(ConnectFailure(status: 77, description: "\(error)"))
+                    return .failure(ConnectFailure(status: error.status, description: "\(error)"))
                 }
                 last = "\(error)"
             } catch {
@@ -163,9 +204,9 @@ struct WorkerChild {
     /// between reading the old one and using it; and of several addresses one may be a stranger's.
     private func mayBeMisled(_ error: TransportError) -> Bool {
         guard case .notAuthenticated = error else { return false }
-        switch (target, token) {
+        switch (target, credentials) {
         case (.addresses(let addresses), _): return addresses.count > 1
-        case (.runDirectory, .file(nil)): return true
+        case (.runDirectory, .tokenFile(nil)): return true
         default: return false
         }
     }
@@ -175,7 +216,7 @@ struct WorkerChild {
         _ loops: EventLoops,
         _ onEvent: @escaping LinkEventHandler<CoordinatorMessage>
     ) throws -> Connected {
-        let plan = try ConnectionPlan(target, token: token)
+        let plan = try ConnectionPlan(target, credentials)
         var last: any Error = WorkerFailure("the run directory names no address")
         // An address that leads nowhere must not keep the others waiting for long.
         let deadline: Duration = plan.addresses.count > 1 ? .seconds(4) : .seconds(10)
@@ -185,7 +226,7 @@ struct WorkerChild {
                     try await Connector.connect(
                         host: address.host,
                         port: address.port,
-                        token: plan.token,
+                        credentials: plan.credentials,
                         deadline: deadline,
                         on: loops,
                         onEvent: onEvent
@@ -205,30 +246,49 @@ struct WorkerChild {
 
 /// Whether somebody asked the process to stop, and the session that is to hear of it.
 private final class StopRequest: Sendable {
-    private let state = Mutex((isAsked: false, session: (@Sendable () -> Void)?.none))
+    private struct State: Sendable {
+        var isAsked = false
+        var terminate: (@Sendable () -> Void)?
+        var abandon: (@Sendable () -> Void)?
+    }
+
+    private let state = Mutex(State())
 
     var isAsked: Bool { state.withLock(\.isAsked) }
 
-    /// Asks; callable from any thread.
-    func ask() {
+    /// Asks to leave in order; callable from any thread.
+    func ask() { request(\.terminate) }
+
+    /// Asks to leave without finishing anything; callable from any thread.
+    func abandon() { request(\.abandon) }
+
+    private func request(_ way: @Sendable (State) -> (@Sendable () -> Void)?) {
         let session = state.withLock { state in
             state.isAsked = true
-            return state.session
+            return way(state)
         }
         session?()
     }
 
     /// Names the session of this moment, which hears at once of what was asked before.
-    func forward(to session: @escaping @Sendable () -> Void) {
+    func forward(to session: SessionRunner) {
+        let terminate = session.terminate
+        let abandon = session.abandon
         let isAsked = state.withLock { state in
-            state.session = session
+            state.terminate = terminate
+            state.abandon = abandon
             return state.isAsked
         }
-        if isAsked { session() }
+        if isAsked { terminate() }
     }
 }
 
 extension TransportError {
+    /// The exit status of a worker that can do nothing about it.
+    var status: Int32 {
+        if case .certificateFile = self { 64 } else { 77 }
+    }
+
     /// Whether a later attempt may succeed without anybody changing anything.
     fileprivate var isWorthRetrying: Bool {
         switch self {

@@ -24,6 +24,9 @@ struct WorkerCommand: ParsableCommand {
                 crispyx-worker --connect @screen.h5ad.crispyx
               Anywhere else, with the run's token in a file that only you can read:
                 crispyx-worker --connect node0:7400 --token-file token
+              With certificates in place of a token:
+                crispyx-worker --connect node0:7400 --tls-cert worker.pem --tls-key worker.key \
+                  --tls-ca ca.pem
               See where it would compute:
                 crispyx-worker --show-topology --numa auto
               Without a coordinator, part 3 of 8 of a run prepared with 'crispyx-coordinator prepare':
@@ -59,6 +62,8 @@ struct WorkerCommand: ParsableCommand {
         )
     )
     var runDir: String?
+
+    @OptionGroup var certificates: CertificateArguments
 
     @Option(help: "Threads in each process; by default one for each CPU of its node.")
     var threads: Int?
@@ -135,6 +140,9 @@ struct WorkerCommand: ParsableCommand {
         } catch {
             throw ValidationError("--numa \(numa): write auto, off or a list such as 0-1,3")
         }
+        if tokenFile != nil, certificates.files != nil {
+            throw ValidationError("--tls-cert and --token-file exclude each other")
+        }
         guard let connect else {
             if showTopology { return }
             throw ValidationError("--connect is missing: where is the coordinator?")
@@ -161,17 +169,20 @@ struct WorkerCommand: ParsableCommand {
         guard let target = connect.flatMap({ WorkerTarget($0) }) else { throw ExitCode(64) }
         let status: Int32
         do {
-            let token: TokenSource =
-                tokenFile == "-" ? .known(try TokenFile.read(from: 0)) : .file(tokenFile)
+            let credentials = try credentials()
             if isChild(target) {
-                status = try WorkerChild(command: self, target: target, token: token, log: log)
-                    .run()
+                status = try WorkerChild(
+                    command: self,
+                    target: target,
+                    credentials: credentials,
+                    log: log
+                ).run()
             } else {
                 let (_, placements) = try plan(log)
                 status = try WorkerParent(
                     command: self,
                     target: target,
-                    token: token,
+                    credentials: credentials,
                     placements: placements,
                     log: log
                 ).run()
@@ -180,12 +191,21 @@ struct WorkerCommand: ParsableCommand {
             throw exit
         } catch let error as TransportError {
             log.error("\(error)")
-            throw ExitCode(77)
+            throw ExitCode(error.status)
         } catch {
             log.error("\(error)")
             throw ExitCode(70)
         }
         throw ExitCode(status)
+    }
+
+    /// What to prove itself with; certificates are looked at before anything is started.
+    private func credentials() throws(TransportError) -> CredentialSource {
+        if let files = certificates.files {
+            _ = try files.load()
+            return .certificates(files)
+        }
+        return tokenFile == "-" ? .token(try TokenFile.read(from: 0)) : .tokenFile(tokenFile)
     }
 
     /// Whether this process was started to fit rather than to start others.

@@ -1,6 +1,6 @@
-import Foundation
+package import Foundation
 import Transport
-import WireProtocol
+package import WireProtocol
 
 /// Where a coordinator may be reached.
 package struct CoordinatorAddress: Equatable, Sendable {
@@ -46,7 +46,7 @@ package enum WorkerTarget: Equatable, Sendable {
     case runDirectory(String)
 
     /// Most addresses of one coordinator.
-    private static let mostAddresses = 16
+    static let mostAddresses = 16
 
     /// One address.
     package static func address(host: String, port: Int) -> WorkerTarget {
@@ -73,33 +73,56 @@ package enum WorkerTarget: Equatable, Sendable {
     }
 }
 
-/// Where a worker has the run's secret from.
-enum TokenSource: Sendable {
-    /// A file, read at every attempt to connect; nil for the one in the run directory.
-    case file(String?)
-    /// The secret itself, as it came over a stream.
-    case known(Token)
+/// Where a coordinator listens, as its run directory says.
+package struct CoordinatorEndpoint: Equatable, Sendable {
+    private struct Content: Decodable {
+        var runID: String
+        var hosts: [String]
+        var port: UInt16
+    }
+
+    /// Addresses to try, in order; at least one.
+    package let addresses: [CoordinatorAddress]
+    /// The run.
+    package let runID: Bytes16?
+
+    /// Reads the content of `endpoint.json`; nil for anything else.
+    package init?(_ data: Data) {
+        guard let content = try? JSONDecoder().decode(Content.self, from: data), content.port > 0,
+            !content.hosts.isEmpty,
+            content.hosts.allSatisfy({ (1...255).contains($0.utf8.count) })
+        else { return nil }
+        addresses = content.hosts.prefix(WorkerTarget.mostAddresses).map {
+            CoordinatorAddress(host: $0, port: Int(content.port))
+        }
+        runID = Bytes16(hexadecimal: content.runID)
+    }
 }
 
-/// Addresses, secret and run that a worker connects with.
+/// What a worker proves itself with.
+enum CredentialSource: Sendable {
+    /// A token's file, read at every attempt to connect; nil for the one in the run directory.
+    case tokenFile(String?)
+    /// The token itself, as it came over a stream.
+    case token(Token)
+    /// Certificates, read at every attempt to connect, so that renewed ones are used.
+    case certificates(CertificateFiles)
+}
+
+/// Addresses, credentials and run that a worker connects with.
 struct ConnectionPlan {
     /// Addresses to try, in order.
     var addresses: [CoordinatorAddress]
-    /// The run's secret.
-    var token: Token
+    /// How it proves itself.
+    var credentials: Credentials
     /// The run, when it is known.
     var runID: Bytes16?
 
-    private struct Endpoint: Codable {
-        var runID: String
-        var hosts: [String]
-        var port: Int
-    }
-
     /// Resolves a target that is not a descriptor.
     ///
-    /// - Throws: ``WorkerFailure`` without a token or endpoint, `TransportError` for an unfit token.
-    init(_ target: WorkerTarget, token source: TokenSource) throws {
+    /// - Throws: ``WorkerFailure`` without a token or endpoint, `TransportError` for an unfit token or
+    ///   certificate.
+    init(_ target: WorkerTarget, _ source: CredentialSource) throws {
         let place: String?
         switch target {
         case .descriptor:
@@ -110,26 +133,27 @@ struct ConnectionPlan {
         case .runDirectory(let directory):
             let path = directory + "/endpoint.json"
             guard let data = FileManager.default.contents(atPath: path),
-                let endpoint = try? JSONDecoder().decode(Endpoint.self, from: data)
+                let endpoint = CoordinatorEndpoint(data)
             else {
                 throw WorkerFailure(
                     "\(path) cannot be read; is a coordinator with --listen running there?"
                 )
             }
-            addresses = endpoint.hosts.map { CoordinatorAddress(host: $0, port: endpoint.port) }
-            runID = Bytes16(hexadecimal: endpoint.runID)
+            addresses = endpoint.addresses
+            runID = endpoint.runID
             place = directory + "/token"
         }
         switch source {
-        case .known(let known): token = known
-        case .file(let path):
+        case .token(let token): credentials = .token(token)
+        case .certificates(let files): credentials = .certificates(try files.load())
+        case .tokenFile(let path):
             guard let path = path ?? place else {
                 throw WorkerFailure(
-                    "a connection over TCP needs --token-file; the coordinator keeps the token in "
-                        + "its run directory"
+                    "a connection over TCP needs --token-file, or --tls-cert; the coordinator keeps "
+                        + "the token in its run directory"
                 )
             }
-            token = try TokenFile.load(path: path)
+            credentials = .token(try TokenFile.load(path: path))
         }
     }
 }

@@ -1,6 +1,7 @@
 import CountBlocks
 import Digests
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct BlockStoreTests {

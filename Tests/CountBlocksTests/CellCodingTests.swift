@@ -1,4 +1,5 @@
 import CountBlocks
+import TestSupport
 import Testing
 
 @Suite struct CellCodingTests {

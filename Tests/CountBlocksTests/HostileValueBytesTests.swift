@@ -1,5 +1,6 @@
 import CountBlocks
 import Digests
+import TestSupport
 import Testing
 
 /// What ``HostileBytesTests`` shows for counts, for values.

@@ -1,4 +1,5 @@
 import CountBlocks
+import TestSupport
 
 /// The nonzeros of one cell, in the form easiest to compare.
 struct TestCell: Equatable {

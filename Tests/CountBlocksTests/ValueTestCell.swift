@@ -1,4 +1,5 @@
 import CountBlocks
+import TestSupport
 
 /// The nonzeros of one cell of values, in the form easiest to compare.
 struct ValueTestCell<Value: ExpressionValue>: Equatable {

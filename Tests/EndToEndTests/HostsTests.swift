@@ -12,7 +12,11 @@ struct HostsTests {
     private static let token = String(repeating: "0123456789abcdef", count: 4)
 
     /// A run with a hosts file and a script in the place of `ssh`.
-    private func makeRun(_ screen: Screen, hosts: String) throws -> (Run, [String: String]) {
+    private func makeRun(
+        _ screen: Screen,
+        hosts: String,
+        certificates: Bool = false
+    ) throws -> (Run, [String: String]) {
         var run = try Run(screen)
         // A machine that hangs costs seconds at the end of a run.
         run.deadline = .seconds(120)
@@ -40,9 +44,11 @@ struct HostsTests {
         try write(Self.token, folder.file("secret"))
         chmod(folder.file("secret"), 0o600)
         try write(hosts, folder.file("hosts.txt"))
-        run.extra = [
-            "--hosts", folder.file("hosts.txt"), "--token-file", folder.file("secret"),
-        ]
+        run.extra = ["--hosts", folder.file("hosts.txt")]
+        run.extra +=
+            certificates
+            ? try folder.makeCertificates("coordinator", "worker").options("coordinator")
+            : ["--token-file", folder.file("secret")]
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
         return (run, ["PATH": folder.file("bin") + ":" + path])
     }
@@ -85,6 +91,33 @@ struct HostsTests {
             #expect(!ids.isEmpty, "\(host) was started")
             #expect(ids.allSatisfy { !isRunning($0) }, "\(host) left a process behind")
         }
+    }
+
+    @Test("with certificates: the machine's own, or those at the coordinator's paths")
+    func certificates() throws {
+        let expected = try Run.undisturbed(Screen())
+        let worker = try Program.path(Program.worker)
+        let (run, variables) = try makeRun(Screen(), hosts: "", certificates: true)
+        let folder = run.folder
+        try write(
+            """
+            * threads=1 worker="\(worker)"
+            good1 tls-cert="\(folder.file("worker.pem"))" tls-key="\(folder.file("worker.key"))"
+            good2
+            """,
+            folder.file("hosts.txt")
+        )
+        let ended = try run.run([], variables: variables)
+        #expect(ended.status == .exited(code: 0), "\(ended.errors)")
+        #expect(expected.firstDifference(from: run.result) == nil)
+        let told = text(run, "told")
+        #expect(!told.contains("--token-file"))
+        #expect(told.contains("'--tls-key' '\(folder.file("worker.key"))'"))
+        #expect(told.contains("'--tls-key' '\(folder.file("coordinator.key"))'"))
+        let (without, same) = try makeRun(Screen(), hosts: "good1 tls-key=/k\n")
+        let refused = try without.run([], variables: same)
+        #expect(refused.status == .exited(code: 64))
+        #expect(refused.errors.contains("line 1") && refused.errors.contains("--tls-cert"))
     }
 
     @Test("nothing outlives a coordinator that is killed, and the run can be resumed")

@@ -1,4 +1,5 @@
 import AnnData
+import ChildProcesses
 import Foundation
 import Glibc
 import HDF5
@@ -58,6 +59,16 @@ struct Run {
         variables: [String: String] = [:]
     ) throws -> Program.Ended {
         try start(more, variables: variables).wait()
+    }
+
+    /// The result of a screen with nothing in the way.
+    static func undisturbed(_ screen: Screen) throws -> Data {
+        let run = try Run(screen)
+        let ended = try run.run()
+        guard ended.status == .exited(code: 0), let result = run.result else {
+            throw EndToEndFailure("an undisturbed run failed: \(ended.errors)")
+        }
+        return result
     }
 
     /// The bytes of the published result.

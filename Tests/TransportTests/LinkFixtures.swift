@@ -84,7 +84,7 @@ struct LinkedPair {
         let worker = try await Connector.connect(
             host: "127.0.0.1",
             port: port ?? server.listener.port,
-            token: TestServer.token,
+            credentials: TestServer.credentials,
             on: loops,
             onEvent: workerInbox.receiver
         )
@@ -116,7 +116,7 @@ struct LinkedPair {
 
 /// A listener that keeps what it accepts and rejects.
 final class TestServer: Sendable {
-    static let token = Token(bytes: Array(0..<32)) ?? Token.random()
+    static let credentials = Credentials.token(Token(bytes: Array(0..<32)) ?? Token.random())
 
     private typealias Accepted = (CoordinatorLink, EventInbox<WorkerMessage>)
     private final class Record: Sendable {
@@ -135,7 +135,11 @@ final class TestServer: Sendable {
     static func start(
         _ change: (inout ListenerConfiguration) -> Void = { _ in }
     ) async throws -> TestServer {
-        var configuration = ListenerConfiguration(host: "127.0.0.1", port: 0, token: token)
+        var configuration = ListenerConfiguration(
+            host: "127.0.0.1",
+            port: 0,
+            credentials: credentials
+        )
         change(&configuration)
         let record = Record()
         let listener = try await Listener.start(
@@ -155,6 +159,21 @@ final class TestServer: Sendable {
     func nextLink() async throws -> (CoordinatorLink, EventInbox<WorkerMessage>) {
         #expect(try await eventually { record.accepted.withLock { !$0.isEmpty } })
         return record.accepted.withLock { $0.removeFirst() }
+    }
+
+    /// Connections that never became a link.
+    var rejectedCount: Int { record.rejected.withLock(\.count) }
+
+    /// The next accepted link; nil when a connection is rejected before there is one.
+    func nextLinkOrRejection(
+        _ earlier: Int
+    ) async throws -> (CoordinatorLink, EventInbox<WorkerMessage>)? {
+        #expect(
+            try await eventually {
+                record.accepted.withLock { !$0.isEmpty } || rejectedCount > earlier
+            }
+        )
+        return record.accepted.withLock { $0.isEmpty ? nil : $0.removeFirst() }
     }
 
     /// The failures so far, once there are `count`.

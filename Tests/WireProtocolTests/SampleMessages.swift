@@ -83,6 +83,12 @@ enum Sample {
             )
         ),
         .childExited(ChildExit(workerID: run, description: "", status: .exited(code: 0))),
+        .returned(LeasePart(lease: 12, perturbations: [9999, 0])),
+        .rowsOffered([]),
+        .rowsOffered([
+            OfferedRow(perturbation: .max, digest: digest),
+            OfferedRow(perturbation: 0, digest: nil),
+        ]),
     ]
 
     static let coordinatorMessages: [CoordinatorMessage] =
@@ -96,6 +102,11 @@ enum Sample {
             .resourceMissing(request: 8, reason: "no such resource"),
             .heartbeat,
             .finish(reason: "complete"),
+            .revoke(LeasePart(lease: 12, perturbations: [0, .max])),
+            .cancel(lease: 12, perturbation: 9999),
+            .offerAnswer(OfferAnswer(lease: 13, wanted: [1, 2], unneeded: [0])),
+            .offerAnswer(OfferAnswer(lease: 0, wanted: [], unneeded: [])),
+            .endProcess(reason: "the fit of perturbation 7 takes longer than 1800 s"),
         ] + RefusalCode.allCases.map { .refused(Refusal(code: $0, text: "because")) }
 
     static func bytes(of message: some WireMessage) throws -> [UInt8] {
@@ -137,21 +148,4 @@ func decodeAll<Message: WireMessage>(
         messages.append(message)
     }
     return messages
-}
-
-/// Random numbers that are the same in every run.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
-    }
 }

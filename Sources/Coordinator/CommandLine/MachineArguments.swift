@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import NodeTopology
 import Reporting
+import Transport
 
 /// Options about processes, threads, memory and scratch space; none changes a number.
 struct MachineArguments: ParsableArguments {
@@ -38,7 +39,8 @@ struct MachineArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Wait for workers on this address, port 7400 when omitted; start them with "
-                + "'crispyx-worker --connect'. Connections are encrypted with the run's token.",
+                + "'crispyx-worker --connect'. Connections are encrypted, with the run's token or "
+                + "with certificates.",
             valueName: "address:port"
         )
     )
@@ -52,6 +54,8 @@ struct MachineArguments: ParsableArguments {
         )
     )
     var tokenFile: String?
+
+    @OptionGroup var certificates: CertificateArguments
 
     @Option(
         help: ArgumentHelp(
@@ -74,6 +78,16 @@ struct MachineArguments: ParsableArguments {
     var memoryLimit: String?
 
     @Option(
+        help: ArgumentHelp(
+            "Time after which the process of a fit that does not end is ended, such as 30m or 90s; ten "
+                + "times what is usual for the perturbation's size when that is longer. Two such ends "
+                + "give the perturbation up.",
+            valueName: "duration"
+        )
+    )
+    var fitTimeout: TimeLimit = .init(seconds: 1800)
+
+    @Option(
         help: ArgumentHelp("Where counts go that do not fit in memory.", valueName: "directory")
     )
     var scratchDir: String?
@@ -85,6 +99,16 @@ struct MachineArguments: ParsableArguments {
         }
         if let listen, ListenAddress(listen) == nil {
             throw ValidationError("--listen \(listen) is no address; write 127.0.0.1:7400")
+        }
+        if certificates.files != nil {
+            if tokenFile != nil {
+                throw ValidationError("--tls-cert and --token-file exclude each other")
+            }
+            if listen == nil, hosts == nil {
+                throw ValidationError(
+                    "--tls-cert is for workers of other machines; add --listen or --hosts"
+                )
+            }
         }
         if localWorkers == 0, listen == nil, hosts == nil {
             throw ValidationError("--local-workers 0 leaves nobody to fit; add --hosts or --listen")
@@ -124,9 +148,28 @@ struct MachineArguments: ParsableArguments {
             throw RunFailure(.usage, "\(hosts): is no UTF-8 text")
         }
         do throws(HostsFileError) {
-            return try HostsFile.parse(text)
+            let entries = try HostsFile.parse(text)
+            if certificates.files == nil, let entry = entries.first(where: \.namesCertificates) {
+                throw HostsFileError(
+                    line: entry.line,
+                    "tls-cert, tls-key and tls-ca need --tls-cert on the command line"
+                )
+            }
+            return entries
         } catch {
             throw RunFailure(.usage, "\(hosts): \(error)")
+        }
+    }
+
+    /// How workers of other machines and this one prove themselves.
+    ///
+    /// - Throws: ``RunFailure`` naming the file that cannot be used.
+    func security() throws(RunFailure) -> WorkerSecurity {
+        guard let files = certificates.files else { return .token(file: tokenFile) }
+        do throws(TransportError) {
+            return .certificates(files, try files.load())
+        } catch {
+            throw RunFailure(.usage, "\(error)")
         }
     }
 

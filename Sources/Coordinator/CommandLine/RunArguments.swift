@@ -13,6 +13,7 @@ struct RunArguments: ParsableArguments {
     @OptionGroup(title: "Negative binomial GLM") var model: NegativeBinomialArguments
     @OptionGroup(title: "Machine") var machine: MachineArguments
     @OptionGroup(title: "Output") var outputs: OutputArguments
+    @OptionGroup(title: "Configuration") var configFile: ConfigurationArguments
     @OptionGroup(title: "Log") var logging: LogArguments
 
     func validate() throws {
@@ -53,8 +54,9 @@ struct RunArguments: ParsableArguments {
 
     /// Everything that is asked.
     ///
+    /// - Parameter status: Where the run can be watched; nil for nowhere.
     /// - Throws: ``RunFailure`` for files that cannot be read, `ValidationError` for sizes.
-    func request() throws -> RunRequest {
+    func request(status: StatusArguments? = nil) throws -> RunRequest {
         // Absolute, so that the record of a run means the same from any working directory.
         let output = URL(filePath: outputs.path(input: input, suffix: options.method.rawValue)).path
         var request = try RunRequest(
@@ -63,6 +65,7 @@ struct RunArguments: ParsableArguments {
             options: options,
             machine: machine,
             outputs: outputs,
+            status: status,
             logFormat: logging.logFormat
         )
         request.matrix = analysis.matrix

@@ -41,6 +41,7 @@ struct RunCommand: ParsableCommand {
     )
 
     @OptionGroup var arguments: RunArguments
+    @OptionGroup(title: "Watching") var status: StatusArguments
 
     func run() throws {
         let log = arguments.logging.logger
@@ -50,7 +51,7 @@ struct RunCommand: ParsableCommand {
             quiet: arguments.logging.quiet,
             json: arguments.outputs.json
         )
-        try runner.run { try arguments.request() }
+        try runner.run { try arguments.request(status: status) }
     }
 }
 

@@ -17,11 +17,27 @@ struct RunRunner {
     /// - Parameter request: Makes the request; its failures are reported like those of the run.
     /// - Throws: `ExitCode` unless the result is complete.
     func run(_ request: () throws -> RunRequest) throws {
+        let log = log
         try reporting { display in
-            let signals = RunSignals()
+            let signals = RunSignals { signal in
+                log.notice("ended as asked; --resume goes on", metadata: ["signal": "\(signal)"])
+            }
             try signals.start()
-            let request = try request()
-            let job = RunJob(request: request, log: log, display: display, signals: signals)
+            var request = try request()
+            request.commandLine = CommandLine.arguments
+            let monitor = RunMonitor(request)
+            display.watch = { monitor.note($0) }
+            let status = try request.status.map { address throws(RunFailure) in
+                try StatusService(address, monitor, log: log)
+            }
+            defer { status?.close() }
+            let job = RunJob(
+                request: request,
+                log: log,
+                display: display,
+                signals: signals,
+                monitor: monitor
+            )
             switch try job.run() {
             case .signalled(let signal):
                 display.clear()
@@ -40,7 +56,7 @@ struct RunRunner {
     func prepare(_ request: () throws -> RunRequest) throws {
         try reporting { display in
             let request = try request()
-            let job = RunJob(request: request, log: log, display: display, signals: RunSignals())
+            let job = RunJob(request: request, log: log, display: display, signals: RunSignals { _ in })
             let report: RunReport
             switch try job.prepare() {
             case .prepared(let found):
@@ -144,6 +160,7 @@ extension RunRequest {
         options: AnalysisOptions,
         machine: MachineArguments,
         outputs: OutputArguments,
+        status: StatusArguments? = nil,
         logFormat: LogFormat
     ) throws {
         self.init(
@@ -163,7 +180,9 @@ extension RunRequest {
             expectsOthers: machine.listen != nil,
             numa: try machine.numaNodes(),
             logFormat: logFormat,
-            tokenFile: machine.tokenFile,
+            status: status?.address,
+            security: try machine.security(),
+            fitTimeout: .seconds(machine.fitTimeout.seconds),
             memoryBytes: try machine.memoryBytes(),
             scratchDirectory: machine.scratchDirectory,
             dataPlane: machine.dataPlane

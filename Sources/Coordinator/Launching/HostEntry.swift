@@ -19,6 +19,12 @@ package struct HostEntry: Equatable, Sendable {
     /// Path of the worker program there, from the home directory unless absolute; nil looks for
     /// `crispyx-worker` where programs are.
     package var worker: String?
+    /// Path of the machine's certificate; nil for that of the command line.
+    package var certificate: String?
+    /// Path of its key; nil for that of the command line.
+    package var key: String?
+    /// Path of the authority's certificate there; nil for that of the command line.
+    package var authority: String?
     /// Options of `ssh` as `Name=value`.
     package var sshOptions: [String] = []
     /// Line of the file it stands on, from 1.
@@ -29,6 +35,9 @@ package struct HostEntry: Equatable, Sendable {
         self.host = host
         self.line = line
     }
+
+    /// Whether it says anything about certificates.
+    var namesCertificates: Bool { certificate != nil || key != nil || authority != nil }
 
     /// How the machine appears in logs.
     package var name: String { host }

@@ -114,13 +114,16 @@ enum HostLine {
                 throw HostsFileError(line: line, "memory=\(value): write 8G; at least 64M")
             }
             entry.memory = size
-        case "worker": entry.worker = try path(value, line)
+        case "worker": entry.worker = try path(value, "worker", line)
+        case "tls-cert": entry.certificate = try path(value, "tls-cert", line)
+        case "tls-key": entry.key = try path(value, "tls-key", line)
+        case "tls-ca": entry.authority = try path(value, "tls-ca", line)
         case "ssh": entry.sshOptions.append(try sshOption(value, line))
         default:
             throw HostsFileError(
                 line: line,
                 "'\(sides[0])' is no setting; there are slots, threads, numa, memory, worker, "
-                    + "user, port and ssh"
+                    + "tls-cert, tls-key, tls-ca, user, port and ssh"
             )
         }
     }
@@ -164,11 +167,15 @@ enum HostLine {
     }
 
     /// A path that means the same inside single quotes in every shell.
-    private static func path(_ text: Substring, _ line: Int) throws(HostsFileError) -> String {
+    private static func path(
+        _ text: Substring,
+        _ key: String,
+        _ line: Int
+    ) throws(HostsFileError) -> String {
         guard !text.hasPrefix("-"), !text.contains(where: { "'\\\"`$!~".contains($0) }) else {
             throw HostsFileError(
                 line: line,
-                "worker=\(text): an absolute path, or one from the home directory, without any of "
+                "\(key)=\(text): an absolute path, or one from the home directory, without any of "
                     + "' \" \\ ` $ ! ~"
             )
         }

@@ -19,7 +19,7 @@ final class HostWorkers {
     private let hosts: [HostEntry]
     private let addresses: [String]
     private let port: Int
-    private let token: Token
+    private let admission: WorkerListener.Admission
     private let runDirectory: String?
     private let mailbox: Mailbox<ServeEvent>
     private let log: Logger
@@ -47,7 +47,7 @@ final class HostWorkers {
         self.hosts = hosts
         addresses = listener.hosts
         port = listener.port
-        token = listener.token
+        admission = listener.admission
         self.runDirectory = runDirectory
         self.mailbox = mailbox
         self.log = log
@@ -109,6 +109,7 @@ final class HostWorkers {
             entry,
             addresses: addresses(for: entry),
             runDirectory: runDirectory,
+            certificates: certificates,
             loudness: loudness
         )
         let input = try StreamPair()
@@ -124,8 +125,10 @@ final class HostWorkers {
         let mailbox = mailbox
         let process: ChildProcess
         do {
-            guard StreamPair.write(TokenFile.line(of: token), to: input.own) else {
-                throw RunFailure(.internalError, "the token cannot be passed to ssh")
+            if case .token(let token) = admission {
+                guard StreamPair.write(TokenFile.line(of: token), to: input.own) else {
+                    throw RunFailure(.internalError, "the token cannot be passed to ssh")
+                }
             }
             process = try ChildProcess.spawn(
                 ChildCommand(
@@ -150,6 +153,10 @@ final class HostWorkers {
             "ssh started",
             metadata: ["host": "\(entry.name)", "process": "\(process.processID)"]
         )
+    }
+
+    private var certificates: CertificateFiles? {
+        if case .certificates(let files) = admission { files } else { nil }
     }
 
     private var loudness: RemoteCommand.Loudness {

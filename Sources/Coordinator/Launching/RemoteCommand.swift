@@ -1,4 +1,5 @@
 import NodeTopology
+package import Transport
 
 /// The command line of `ssh` that starts a worker on another machine.
 ///
@@ -24,11 +25,14 @@ package struct RemoteCommand: Equatable, Sendable {
     ///   - entry: The machine.
     ///   - addresses: Where the coordinator can be reached, `HOST:PORT`, best first.
     ///   - runDirectory: Where the worker looks for what it would fetch; nil not to look.
+    ///   - certificates: Where certificates lie on machines that name no others; nil when the worker
+    ///     is given a token.
     ///   - loudness: How much the worker says.
     package init(
         _ entry: HostEntry,
         addresses: [String],
         runDirectory: String? = nil,
+        certificates: CertificateFiles? = nil,
         loudness: Loudness
     ) {
         var words = [
@@ -48,22 +52,28 @@ package struct RemoteCommand: Equatable, Sendable {
         if let port = entry.port { words += ["-p", "\(port)"] }
         if let user = entry.user { words += ["-l", user] }
         words += ["--", entry.host]
-        arguments = words + [Self.remote(entry, addresses, runDirectory, loudness)]
+        arguments = words + [Self.remote(entry, addresses, runDirectory, certificates, loudness)]
     }
 
     private static func remote(
         _ entry: HostEntry,
         _ addresses: [String],
         _ runDirectory: String?,
+        _ certificates: CertificateFiles?,
         _ loudness: Loudness
     ) -> String {
         var words = [
             entry.worker ?? "crispyx-worker",
             "--connect", addresses.joined(separator: ","),
-            "--token-file", "-",
-            "--end-with-input",
-            "--connect-timeout", "120",
         ]
+        if let certificates {
+            words += ["--tls-cert", entry.certificate ?? certificates.certificate]
+            words += ["--tls-key", entry.key ?? certificates.key]
+            words += ["--tls-ca", entry.authority ?? certificates.authority]
+        } else {
+            words += ["--token-file", "-"]
+        }
+        words += ["--end-with-input", "--connect-timeout", "120"]
         if let slots = entry.slots { words += ["--processes", "\(slots)"] }
         if let threads = entry.threads { words += ["--threads", "\(threads)"] }
         if let numa = entry.numa { words += ["--numa", "\(numa)"] }

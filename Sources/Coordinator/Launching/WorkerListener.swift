@@ -1,6 +1,7 @@
 import ComputeThreads
 import Foundation
 import Logging
+import Synchronization
 import Transport
 import WireProtocol
 
@@ -45,9 +46,17 @@ package struct ListenAddress: Equatable, Sendable {
 
 /// Accepts workers over TCP and announces where.
 struct WorkerListener {
+    /// What a worker on another machine has to be given.
+    enum Admission: Sendable {
+        /// The secret itself.
+        case token(Token)
+        /// Paths of its certificate, unless its machine has others.
+        case certificates(CertificateFiles)
+    }
+
     private let listener: Listener
-    /// The secret that workers must hold.
-    let token: Token
+    /// What workers are let in with.
+    let admission: Admission
     /// Addresses of this machine to try, in order.
     let hosts: [String]
 
@@ -59,7 +68,7 @@ struct WorkerListener {
     /// - Throws: ``RunFailure`` when the address cannot be bound or the token file is unfit.
     init(
         _ address: ListenAddress,
-        tokenPath: String?,
+        security: WorkerSecurity,
         directory: RunDirectory,
         runID: Bytes16,
         loops: EventLoops,
@@ -67,28 +76,28 @@ struct WorkerListener {
         numbers: ConnectionNumbers,
         log: Logger
     ) throws(RunFailure) {
-        let secret: Token
-        do throws(TransportError) {
-            if let tokenPath {
-                secret = try TokenFile.loadOrCreate(path: tokenPath).token
-            } else {
-                unlink(directory.tokenPath)
-                secret = try TokenFile.create(path: directory.tokenPath)
-            }
-        } catch {
-            throw RunFailure(.refused, "\(error)")
-        }
-        token = secret
+        let credentials: Credentials
+        (admission, credentials) = try Self.credentials(security, directory)
+        let budget = Mutex(LineBudget())
         do {
             listener = try waitFor {
                 try await Listener.start(
-                    ListenerConfiguration(host: address.host, port: address.port, token: secret),
+                    ListenerConfiguration(
+                        host: address.host,
+                        port: address.port,
+                        credentials: credentials
+                    ),
                     on: loops,
                     onRejected: { rejected in
+                        // Strangers who come in thousands must not fill the disk.
+                        let now = monotonicNanoseconds()
+                        let verdict = budget.withLock { $0.verdict(nanoseconds: now) }
+                        guard case .pass(let untold) = verdict else { return }
                         log.warning(
                             "connection refused",
                             metadata: [
                                 "peer": "\(rejected.peer)", "why": "\(rejected.failure)",
+                                "untold": "\(untold)",
                             ]
                         )
                     },
@@ -118,9 +127,41 @@ struct WorkerListener {
             "waiting for workers",
             metadata: [
                 "address": "\(listener.host):\(listener.port)",
-                "token": "\(tokenPath ?? directory.tokenPath)",
+                "security": "\(Self.description(of: security, directory))",
             ]
         )
+    }
+
+    private static func credentials(
+        _ security: WorkerSecurity,
+        _ directory: RunDirectory
+    ) throws(RunFailure) -> (Admission, Credentials) {
+        do throws(TransportError) {
+            switch security {
+            case .certificates(let files, let identity):
+                unlink(directory.tokenPath)
+                return (.certificates(files), .certificates(identity))
+            case .token(let path?):
+                let token = try TokenFile.loadOrCreate(path: path).token
+                return (.token(token), .token(token))
+            case .token(nil):
+                unlink(directory.tokenPath)
+                let token = try TokenFile.create(path: directory.tokenPath)
+                return (.token(token), .token(token))
+            }
+        } catch {
+            throw RunFailure(.refused, "\(error)")
+        }
+    }
+
+    private static func description(
+        of security: WorkerSecurity,
+        _ directory: RunDirectory
+    ) -> String {
+        switch security {
+        case .certificates(let files, _): "certificates of \(files.authority)"
+        case .token(let path): "token in \(path ?? directory.tokenPath)"
+        }
     }
 
     /// Stops listening.

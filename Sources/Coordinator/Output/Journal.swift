@@ -52,34 +52,66 @@ package final class Journal {
         return Journal(file: file, end: header.count)
     }
 
+    /// What is left of the journal of an interrupted run.
+    package struct Reopened {
+        /// The journal, to go on with.
+        package let journal: Journal
+        /// Its whole records, in order.
+        package let records: [Record]
+        /// Records between them that are damaged; their rows are not known to be safe.
+        package let damagedCount: Int
+    }
+
     /// Opens the journal of an interrupted run and reads its records.
     ///
-    /// A record cut short by a crash ends the journal; it is cut off before anything is appended.
+    /// All records have one length, so that a damaged one costs only itself. What follows the last
+    /// whole record, such as one that a crash cut short, is cut off before anything is appended.
     ///
     /// - Returns: Nil when there is no journal of this fingerprint.
     /// - Throws: ``RunFailure`` when the file cannot be read or cut.
     package static func reopen(
         _ path: String,
         fingerprint: Digest128
-    ) throws(RunFailure) -> (journal: Journal, records: [Record])? {
+    ) throws(RunFailure) -> Reopened? {
+        guard let content = try content(path), content.fingerprint == fingerprint else {
+            return nil
+        }
+        let (records, end) = (content.records, content.end)
+        let file = try PlainFile(path, flags: 0)
+        try file.truncate(to: end)
+        return Reopened(
+            journal: Journal(file: file, end: end),
+            records: records,
+            damagedCount: (end - headerBytes) / recordBytes - records.count
+        )
+    }
+
+    /// The perturbations that a journal names, read without touching it, as while a run goes on.
+    ///
+    /// - Returns: Nil when there is no journal.
+    /// - Throws: ``RunFailure`` when the file cannot be read.
+    package static func perturbations(_ path: String) throws(RunFailure) -> Set<UInt32>? {
+        try content(path).map { Set($0.records.map(\.perturbation)) }
+    }
+
+    /// What a journal holds, up to its last whole record; nil when there is none.
+    private static func content(
+        _ path: String
+    ) throws(RunFailure) -> (fingerprint: Digest128?, records: [Record], end: Int)? {
         guard let bytes = try PlainFile.contents(path), bytes.count >= headerBytes else {
             return nil
         }
         var reader = LittleEndianReader(bytes: bytes)
-        guard reader.next(UInt64.self) == magic,
-            Digest128(bytes: Array(bytes[8..<headerBytes])) == fingerprint
-        else { return nil }
+        guard reader.next(UInt64.self) == magic else { return nil }
         var records: [Record] = []
         var end = headerBytes
-        while end + recordBytes <= bytes.count,
-            let record = decode(Array(bytes[end..<end + recordBytes]))
-        {
+        let last = bytes.count - recordBytes
+        for start in stride(from: headerBytes, through: last, by: recordBytes) {
+            guard let record = decode(Array(bytes[start..<start + recordBytes])) else { continue }
             records.append(record)
-            end += recordBytes
+            end = start + recordBytes
         }
-        let file = try PlainFile(path, flags: 0)
-        try file.truncate(to: end)
-        return (Journal(file: file, end: end), records)
+        return (Digest128(bytes: Array(bytes[8..<headerBytes])), records, end)
     }
 
     /// Appends records and waits until they are on the disk.

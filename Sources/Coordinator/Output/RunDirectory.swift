@@ -12,8 +12,11 @@ import RunFiles
 package struct RunDirectory {
     /// What was asked and of which screen; enough to refuse a resume that would mix two runs.
     struct Record: Codable, Equatable {
+        /// The layout that this release writes and reads.
+        static let layoutVersion = 1
+
         /// Version of this record's layout.
-        var version = 1
+        var version = Record.layoutVersion
         /// Build that started the run.
         var build: String
         /// Digest of counts, labels, genes and options, hexadecimal.
@@ -71,7 +74,7 @@ package struct RunDirectory {
     /// - Throws: ``RunFailure`` when it cannot be made.
     package func create() throws(RunFailure) {
         if mkdir(path, 0o700) == 0 {
-            try PlainFile.synchronizeDirectory((path as NSString).deletingLastPathComponent)
+            try PlainFile.synchronizeDirectory(PlainFile.directory(of: path))
             return
         }
         guard errno == EEXIST else { throw PlainFile.failure("create", path) }
@@ -88,10 +91,23 @@ package struct RunDirectory {
     }
 
     /// Reads the record of an interrupted run.
+    ///
+    /// - Throws: ``RunFailure`` for a record that is damaged, or of a release that wrote others.
     func record() throws(RunFailure) -> Record? {
+        struct Layout: Decodable { var version: Int }
         guard let bytes = try PlainFile.contents(recordPath) else { return nil }
+        let data = Data(bytes)
+        if let version = try? JSONDecoder().decode(Layout.self, from: data).version,
+            version != Record.layoutVersion
+        {
+            throw RunFailure(
+                .refused,
+                "\(recordPath) has layout \(version), this release reads \(Record.layoutVersion); "
+                    + "finish the run with the release that began it, or start anew with --force"
+            )
+        }
         do {
-            return try JSONDecoder().decode(Record.self, from: Data(bytes))
+            return try JSONDecoder().decode(Record.self, from: data)
         } catch {
             throw RunFailure(
                 .badInput,
@@ -156,69 +172,14 @@ package struct RunDirectory {
             "\(bytes.withUnsafeBytes { Digest128(of: $0) })" == digest
         else { return nil }
         var reader = LittleEndianReader(bytes: bytes)
-        let cacheBytes = Int(reader.next(UInt64.self))
-        guard let cache = try? ControlCache(bytes: Array(bytes[8..<8 + cacheBytes])) else {
-            return nil
-        }
+        let cacheBytes = Int(clamping: reader.next(UInt64.self))
+        guard cacheBytes <= bytes.count - 8,
+            let cache = try? ControlCache(bytes: Array(bytes[8..<8 + cacheBytes]))
+        else { return nil }
         var factors = LittleEndianReader(bytes: Array(bytes[(8 + cacheBytes)...]))
         return GlobalResult(
             cache: cache,
             sizeFactors: factors.doubles((bytes.count - 8 - cacheBytes) / 8)
         )
-    }
-
-    // MARK: - Owner
-
-    private struct Owner: Codable {
-        var host: String
-        var bootID: String
-        var processID: Int32
-        var processStart: String
-    }
-
-    /// Claims the directory for this process.
-    ///
-    /// - Throws: `cannotCreate` when a living process of this machine owns it.
-    package func claim() throws(RunFailure) {
-        if let bytes = try PlainFile.contents(ownerPath),
-            let owner = try? JSONDecoder().decode(Owner.self, from: Data(bytes)),
-            owner.host == Self.host, owner.bootID == Self.bootID,
-            owner.processID != getpid(),
-            Self.processStart(owner.processID) == owner.processStart
-        {
-            throw RunFailure(
-                .cannotCreate,
-                "\(path) belongs to a run that is going on (process \(owner.processID)); "
-                    + "wait for it, stop it, or choose another --output"
-            )
-        }
-        let owner = Owner(
-            host: Self.host,
-            bootID: Self.bootID,
-            processID: getpid(),
-            processStart: Self.processStart(getpid()) ?? ""
-        )
-        guard let data = try? JSONEncoder().encode(owner) else { return }
-        try PlainFile.replace(ownerPath, with: Array(data))
-    }
-
-    /// Gives up what ``claim()`` took.
-    func release() { unlink(ownerPath) }
-
-    private static var host: String { ProcessInfo.processInfo.hostName }
-
-    private static var bootID: String {
-        (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? ""
-    }
-
-    /// When a process started, as the kernel counts it; nil when there is no such process.
-    ///
-    /// A process id alone may have been given to somebody else since.
-    private static func processStart(_ processID: Int32) -> String? {
-        guard let text = try? String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8),
-            let end = text.lastIndex(of: ")")
-        else { return nil }
-        let fields = text[end...].split(separator: " ")
-        return fields.count > 20 ? String(fields[20]) : nil
     }
 }

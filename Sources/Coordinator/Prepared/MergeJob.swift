@@ -43,8 +43,8 @@ struct MergeJob {
             )
         }
         let target = output ?? run.output
-        try directory.claim()
-        defer { directory.release() }
+        let claim = try directory.claim()
+        defer { directory.release(claim) }
         let plan = try PublicationPlan(read(PublicationPlan.resource, source))
         var report = report(run, plan, target)
         if try isPublished(target, run) {

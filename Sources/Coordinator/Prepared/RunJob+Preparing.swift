@@ -53,8 +53,8 @@ extension RunJob {
             return .already(report)
         }
         try directory.create()
-        try directory.claim()
-        defer { directory.release() }
+        let claim = try directory.claim()
+        defer { directory.release(claim) }
         directory.clear(keepingOwner: true)
         let global = try freeze(screen, options)
         FailPoint.pass("frozen")

@@ -7,6 +7,7 @@ import Digests
 import Foundation
 import Glibc
 import Logging
+import Monitoring
 import NodeTopology
 import Scheduling
 import Transport
@@ -18,12 +19,20 @@ final class RunJob {
     let log: Logger
     private let display: ProgressDisplay
     private let signals: RunSignals
+    private let monitor: RunMonitor
     private let topology: Topology
     let schema: RowSchema
     var clock = StageClock()
 
-    init(request: RunRequest, log: Logger, display: ProgressDisplay, signals: RunSignals) {
+    init(
+        request: RunRequest,
+        log: Logger,
+        display: ProgressDisplay,
+        signals: RunSignals,
+        monitor: RunMonitor? = nil
+    ) {
         self.request = request
+        self.monitor = monitor ?? RunMonitor(request)
         self.log = log
         self.display = display
         self.signals = signals
@@ -63,13 +72,17 @@ final class RunJob {
             if directory.holdsUnfinishedRun, (try? directory.claim()) != nil {
                 directory.clean()
                 unlink(request.partialResult)
+                unlink(request.newPartialResult)
             }
             return .reported(report, report.lost.isEmpty ? .complete : .incomplete)
         }
+        monitor.enter(.freezing)
         let state = try open(directory, screen, options, fingerprint)
         report.resumedRows = state.digests.count
         clock.ended("freezing", &report)
+        monitor.enter(.fitting)
         let served = try service(screen, fingerprint, directory).run(state)
+        monitor.enter(.publishing)
         clock.ended("fitting", &report)
         display.clear()
         switch served.outcome {
@@ -95,7 +108,8 @@ final class RunJob {
             screen: screen,
             log: log,
             display: display,
-            signals: signals
+            signals: signals,
+            monitor: monitor
         )
     }
 
@@ -106,7 +120,7 @@ final class RunJob {
         if Self.isSameFile(request.input, request.output) {
             throw RunFailure(.usage, "--output \(request.output) is the input itself")
         }
-        if let tokenFile = request.tokenFile {
+        if let tokenFile = request.security.tokenFile {
             do {
                 let (_, isNew) = try TokenFile.loadOrCreate(path: tokenFile)
                 if isNew { log.notice("made a new token", metadata: ["file": "\(tokenFile)"]) }
@@ -319,6 +333,7 @@ final class RunJob {
                 memoryBytes: request.memory.controlTile
             )
         }
+        FailPoint.pass("completed")
         let frame = try FrameDigest.compute(path: state.rows.path, map: state.rows.map)
         guard "\(frame)" == state.frameDigest else {
             throw RunFailure(
@@ -328,6 +343,7 @@ final class RunJob {
             )
         }
         FailPoint.pass("before-rename")
+        try state.hold.check()
         try RunFailure.wrapping { () throws(AnnDataWriteError) in
             try PublishedFile.publish(
                 state.rows.path,
@@ -352,6 +368,7 @@ final class RunJob {
         } catch {
             log.warning("the report cannot be written", metadata: ["why": "\(error)"])
         }
+        FailPoint.pass("reported")
         directory.clean()
         return .reported(report, lost.isEmpty ? .complete : .incomplete)
     }

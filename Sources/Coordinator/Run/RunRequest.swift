@@ -52,8 +52,14 @@ struct RunRequest: Sendable {
     var numa: NodeSelection = .auto
     /// How log lines look.
     var logFormat: LogFormat = .text
-    /// File with the secret of those workers; nil to make one in the run directory.
-    var tokenFile: String?
+    /// Where the run is shown while it goes on; nil for nowhere.
+    var status: StatusAddress?
+    /// The words of the command line, to say how the run is resumed.
+    var commandLine: [String] = []
+    /// How those workers prove themselves.
+    var security = WorkerSecurity.token(file: nil)
+    /// How long a fit may take at least before its process is ended.
+    var fitTimeout = Duration.seconds(1800)
     /// Memory of all processes on this machine together, bytes.
     var memoryBytes: Int
     /// Where count blocks go that do not fit.
@@ -70,6 +76,9 @@ struct RunRequest: Sendable {
         let name = output.split(separator: "/").last.map(String.init) ?? output
         return output.dropLast(name.count) + ".\(name).unfinished"
     }
+
+    /// The unpublished result until it is complete.
+    var newPartialResult: String { partialResult + ".new" }
 
     /// How the memory is shared out; reading and fitting do not overlap.
     var memory: MemoryPlan { MemoryPlan(total: memoryBytes) }
@@ -108,4 +117,6 @@ package struct MemoryPlan: Equatable, Sendable {
     package var servedTiles: Int { data / 8 }
     /// All local worker processes together, bytes.
     package var workers: Int { data / 4 }
+    /// Rows on the way from workers, and as much again of resources on the way to them, bytes.
+    package var inFlight: Int { data / 16 }
 }

@@ -3,6 +3,8 @@ import ComputeThreads
 import CountBlocks
 import DifferentialExpression
 import Digests
+import Foundation
+import Glibc
 import Logging
 import NodeTopology
 import RunFiles
@@ -22,6 +24,7 @@ struct RunService {
     let log: Logger
     let display: ProgressDisplay
     let signals: RunSignals
+    let monitor: RunMonitor
 
     /// How serving ended and the digest of every durable row.
     struct Served {
@@ -29,8 +32,8 @@ struct RunService {
         let digests: [UInt32: Digest128]
     }
 
-    private static let heartbeatMilliseconds: UInt32 = 5000
-    private static let silenceMilliseconds: UInt32 = 60000
+    private static let heartbeatMilliseconds = TimeScale.milliseconds(5000)
+    private static let silenceMilliseconds = TimeScale.milliseconds(60_000)
 
     /// Serves until every row is durable or given up, or the run is stopped.
     func run(_ state: Continuation) throws(RunFailure) -> Served {
@@ -46,6 +49,7 @@ struct RunService {
             rows: state.rows,
             schema: schema,
             journal: state.journal,
+            hold: state.hold,
             durable: durable
         ) { mailbox.post(.writer($0)) }
         let workers =
@@ -62,7 +66,7 @@ struct RunService {
         let listener = try request.listen.map { address throws(RunFailure) in
             try WorkerListener(
                 address,
-                tokenPath: request.tokenFile,
+                security: request.security,
                 directory: directory,
                 runID: runID,
                 loops: loops,
@@ -85,6 +89,7 @@ struct RunService {
         }
         let display = display
         let events = try EventLog(directory.eventsPath)
+        noteStart(events, resumed: state.digests.count)
         var configuration = try self.configuration(state, runID)
         if let control = configuration.resources.control {
             // Prepared control values take up to about 24 bytes a nonzero.
@@ -92,6 +97,13 @@ struct RunService {
                 $0 + 24 * $1.nonzeroCount
             }
         }
+        configuration.policy.silence = .milliseconds(Self.silenceMilliseconds)
+        configuration.policy.fitTimeout = request.fitTimeout
+        configuration.policy.stragglerAge = .milliseconds(TimeScale.milliseconds(60_000))
+        configuration.policy.hostLossWindow = .milliseconds(TimeScale.milliseconds(5000))
+        configuration.rowsInFlightBytes = UInt64(request.memory.inFlight)
+        configuration.chunksInFlightBytes = UInt64(request.memory.inFlight)
+        configuration.labels = screen.plan.perturbations
         if request.dataPlane == .shared { try share(configuration.resources, runID) }
         configuration.onlyHostsWork = hosts != nil && workers == nil && !request.expectsOthers
         let server = RunServer(
@@ -102,22 +114,39 @@ struct RunService {
             hostWorkers: hosts,
             events: events,
             log: log,
+            monitor: monitor,
             progress: { display.show("fitting", $0, unit: "perturbations") }
         )
         let outcome = server.run()
+        events.note("ended", ["how": "\(outcome.description)"])
         if let control = configuration.resources.control {
             let pieces = control.pieces.tiles.count + control.pieces.cellRuns.count
             events.note("control_pieces", ["pieces": "\(pieces)", "sent": "\(control.sentCount)"])
         }
         events.note("resources_sent", ["chunks": "\(configuration.resources.sentCount)"])
         listener?.close()
-        workers?.endAll()
+        // Who was not done in time for a signal is not waited for again.
+        workers?.endAll(patience: outcome.isSignalled ? .seconds(1) : .seconds(10))
         hosts?.endAll()
         writer.end()
         writer.waitUntilEnded()
         // Links close with their peers; what is left is closed by the loops.
         _ = try? waitFor { try await loops.shutdown() }
         return Served(outcome: outcome, digests: durable.all)
+    }
+
+    /// Writes down what a later `status` has to know.
+    private func noteStart(_ events: EventLog, resumed: Int) {
+        var fields = [
+            "host": ProcessInfo.processInfo.hostName, "process": "\(getpid())",
+            "method": request.options.method.rawValue, "input": URL(filePath: request.input).path,
+            "output": request.output, "perturbations": "\(screen.plan.testedGroups.count)",
+            "began": monitor.startedAt, "resumed": "\(resumed)",
+            "directory": FileManager.default.currentDirectoryPath,
+            "command": ResumeCommand(words: request.commandLine, isForced: request.force).text,
+        ]
+        fields["status"] = monitor.endpoint
+        events.note("started", fields)
     }
 
     /// Leaves every resource in the run directory, for workers that see it.
@@ -157,8 +186,8 @@ struct RunService {
                 method: request.options.method.rawValue,
                 geneCount: UInt32(genes),
                 rowBytes: rowBytes,
-                heartbeatMilliseconds: Self.heartbeatMilliseconds,
-                silenceMilliseconds: Self.silenceMilliseconds,
+                heartbeatMilliseconds: UInt32(Self.heartbeatMilliseconds),
+                silenceMilliseconds: UInt32(Self.silenceMilliseconds),
                 rowCreditBytes: max(16 << 20, 2 * rowBytes),
                 resources: resources.common
             ),

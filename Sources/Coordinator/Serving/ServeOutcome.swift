@@ -26,4 +26,20 @@ enum ServeOutcome: Equatable {
     case stopped(RunFailure)
     /// A signal stopped the run; it can be resumed.
     case signalled(WatchedSignal)
+
+    /// Whether it was a signal.
+    var isSignalled: Bool {
+        if case .signalled = self { true } else { false }
+    }
+}
+
+extension ServeOutcome {
+    /// For the event log.
+    var description: String {
+        switch self {
+        case .settled: "every perturbation is settled"
+        case .stopped(let failure): failure.description
+        case .signalled(let signal): "stopped by \(signal)"
+        }
+    }
 }

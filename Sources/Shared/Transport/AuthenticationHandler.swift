@@ -4,7 +4,7 @@ internal import NIOTLS
 
 /// Why a connection never became a link.
 package enum HandshakeFailure: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The TLS handshake failed: another token, or no TLS at all.
+    /// The TLS handshake failed: another token, another authority, or no TLS at all.
     case tlsFailed(String)
     /// The peer closed during the handshake.
     case peerClosed
@@ -12,8 +12,22 @@ package enum HandshakeFailure: Error, Equatable, Sendable, CustomStringConvertib
     case timedOut(milliseconds: Int64)
     /// As many connections as allowed are open.
     case tooManyConnections(limit: Int)
-    /// Too many handshakes were under way and this was the oldest.
+    /// As many connections as allowed are open from its address.
+    case tooManyFromAddress(limit: Int)
+    /// Too many handshakes were under way and this one had to go.
     case tooManyHandshakes(limit: Int)
+    /// So many handshakes of its address failed that it is not let in for a while.
+    case shutOut(failures: Int)
+
+    /// Whether it speaks against the peer, and counts towards shutting its address out.
+    ///
+    /// A connection that is merely closed again may be a health check.
+    var isOffence: Bool {
+        switch self {
+        case .tlsFailed, .timedOut: true
+        default: false
+        }
+    }
 
     package var description: String {
         switch self {
@@ -21,6 +35,10 @@ package enum HandshakeFailure: Error, Equatable, Sendable, CustomStringConvertib
         case .peerClosed: "closed during the TLS handshake"
         case .timedOut(let milliseconds): "TLS handshake not finished within \(milliseconds) ms"
         case .tooManyConnections(let limit): "\(limit) connections are open already"
+        case .tooManyFromAddress(let limit):
+            "\(limit) connections from its address are open already"
+        case .shutOut(let failures):
+            "\(failures) handshakes of its address failed, it is shut out for a while"
         case .tooManyHandshakes(let limit): "more than \(limit) handshakes under way"
         }
     }

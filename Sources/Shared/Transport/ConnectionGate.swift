@@ -1,65 +1,67 @@
 internal import NIOCore
 internal import Synchronization
 
-/// Counts a listener's connections and says which may stay.
+/// Counts a listener's connections and says which may stay: ``ConnectionAdmission`` with channels.
 final class ConnectionGate: Sendable {
     /// What happens to a new connection.
     enum Admission {
-        /// It may shake hands; `crowdedOut` is an older one that has to go for it.
+        /// It may shake hands; `crowdedOut` is another that has to go for it.
         case admitted(ticket: UInt64, crowdedOut: (any Channel)?)
-        /// There are too many already.
-        case refused
+        /// It may not stay; `isNews` unless the same was said of its address just before.
+        case refused(HandshakeFailure, isNews: Bool)
     }
 
     private struct State {
-        var nextTicket: UInt64 = 0
-        var connections = 0
+        var admission: ConnectionAdmission
         var handshakes: [UInt64: any Channel] = [:]
     }
 
-    private let maximumConnections: Int
-    private let maximumHandshakes: Int
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
-    init(maximumConnections: Int, maximumHandshakes: Int) {
-        self.maximumConnections = maximumConnections
-        self.maximumHandshakes = maximumHandshakes
+    init(_ limits: AdmissionLimits) {
+        state = Mutex(State(admission: ConnectionAdmission(limits: limits)))
     }
 
     /// Number of connections that are open.
-    var connectionCount: Int { state.withLock { $0.connections } }
+    var connectionCount: Int { state.withLock { $0.admission.connectionCount } }
 
     /// Judges a new connection.
-    ///
-    /// Among too many unfinished handshakes the oldest goes, so that somebody who holds connections
-    /// without speaking cannot keep workers out.
     func admit(_ channel: any Channel) -> Admission {
-        state.withLock { state in
-            guard state.connections < maximumConnections else { return .refused }
-            let ticket = state.nextTicket
-            state.nextTicket += 1
-            state.connections += 1
-            var crowdedOut: (any Channel)?
-            if state.handshakes.count >= maximumHandshakes,
-                let oldest = state.handshakes.keys.min()
-            {
-                crowdedOut = state.handshakes.removeValue(forKey: oldest)
+        let address = PeerAddress(channel.remoteAddress)
+        return state.withLock { state in
+            switch state.admission.connected(from: address, now: .now()) {
+            case .admitted(let ticket, let crowdedOut):
+                let victim = crowdedOut.flatMap { state.handshakes.removeValue(forKey: $0) }
+                state.handshakes[ticket] = channel
+                return .admitted(ticket: ticket, crowdedOut: victim)
+            case .tooManyConnections(let limit):
+                return .refused(.tooManyConnections(limit: limit), isNews: true)
+            case .tooManyFromAddress(let limit):
+                return .refused(.tooManyFromAddress(limit: limit), isNews: true)
+            case .shutOut(let failures, let isNews):
+                return .refused(.shutOut(failures: failures), isNews: isNews)
             }
-            state.handshakes[ticket] = channel
-            return .admitted(ticket: ticket, crowdedOut: crowdedOut)
         }
     }
 
     /// The handshake of a connection is over; false if the connection was crowded out before.
     func handshakeEnded(_ ticket: UInt64) -> Bool {
-        state.withLock { $0.handshakes.removeValue(forKey: ticket) != nil }
+        state.withLock { state in
+            state.handshakes[ticket] = nil
+            return state.admission.handshakeEnded(ticket)
+        }
+    }
+
+    /// A connection did not prove that it belongs to the run.
+    func failed(_ address: SocketAddress?) {
+        state.withLock { $0.admission.failed(PeerAddress(address), now: .now()) }
     }
 
     /// A connection is gone.
     func connectionEnded(_ ticket: UInt64) {
         state.withLock { state in
-            state.handshakes.removeValue(forKey: ticket)
-            state.connections -= 1
+            state.handshakes[ticket] = nil
+            state.admission.ended(ticket)
         }
     }
 

@@ -3,14 +3,14 @@ internal import NIOPosix
 internal import NIOSSL
 package import WireProtocol
 
-/// Connects a worker to a coordinator over TCP, always with TLS keyed by the token.
+/// Connects a worker to a coordinator over TCP, always with TLS.
 package enum Connector {
     /// Connects and authenticates; the caller then sends the greeting.
     ///
     /// - Parameters:
     ///   - host: The coordinator's host name or address.
     ///   - port: The coordinator's port.
-    ///   - token: The secret that both hold.
+    ///   - credentials: How both ends prove themselves.
     ///   - deadline: How long connecting may take, and again how long the TLS handshake may take.
     ///   - loops: The threads that serve the connection.
     ///   - onEvent: Receives the link's events on an event loop's thread.
@@ -22,13 +22,13 @@ package enum Connector {
     package static func connect(
         host: String,
         port: Int,
-        token: Token,
+        credentials: Credentials,
         deadline: Duration = .seconds(10),
         on loops: EventLoops,
         onEvent: @escaping LinkEventHandler<CoordinatorMessage>
     ) async throws(TransportError) -> WorkerLink {
         let endpoint = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        let context = try PreSharedKey.clientContext(token)
+        let context = try credentials.clientContext()
         let limit = TimeAmount(deadline)
         var bootstrap = ClientBootstrap(group: loops.group)
             .connectTimeout(limit)

@@ -12,8 +12,10 @@ package enum LinkTimeout: Equatable, Sendable {
 
 /// How a link ended.
 package enum LinkClosure: Equatable, Sendable, CustomStringConvertible {
-    /// The peer closed its end, or its process ended.
+    /// The peer closed its end in order; over a socket pair, or its process ended.
     case peerClosed
+    /// The peer's end closed without the farewell of TLS, as it does when its process ended.
+    case vanished
     /// The peer's machine refused further bytes, as it does when its process died with bytes unread.
     case reset
     /// A deadline passed.
@@ -22,18 +24,24 @@ package enum LinkClosure: Equatable, Sendable, CustomStringConvertible {
     case protocolViolation(WireProtocolError)
     /// The encrypted stream was damaged.
     case tlsFailed(String)
+    /// The peer did not accept this side's certificate.
+    ///
+    /// In TLS 1.3 the connecting side is authentic only after its own handshake is over.
+    case certificateRefused(String)
     /// This side closed the link.
     case local
 
     package var description: String {
         switch self {
         case .peerClosed: "the other end closed the connection"
+        case .vanished: "the other end ended without a word"
         case .reset: "the other end dropped the connection"
         case .timedOut(.silence(let milliseconds)): "nothing was heard for \(milliseconds) ms"
         case .timedOut(.greeting(let milliseconds)): "no greeting came within \(milliseconds) ms"
         case .timedOut(.network): "the network does not reach the other end any more"
         case .protocolViolation(let error): "the other end broke the protocol: \(error)"
         case .tlsFailed(let reason): "the encrypted connection was damaged: \(reason)"
+        case .certificateRefused(let reason): "the other end refused the certificate: \(reason)"
         case .local: "closed from this side"
         }
     }

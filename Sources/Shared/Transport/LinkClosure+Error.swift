@@ -9,14 +9,16 @@ extension LinkClosure {
         case let error as IOError:
             switch error.errnoCode {
             case ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ENETDOWN: self = .timedOut(.network)
-            case EPIPE: self = .peerClosed
+            case EPIPE: self = .vanished
             default: self = .reset
             }
         case NIOSSLError.uncleanShutdown:
-            // A process that dies does not say goodbye in TLS either.
-            self = .peerClosed
+            self = .vanished
         case is NIOSSLError, is BoringSSLError:
-            self = .tlsFailed(TLSErrorText.of(error))
+            let text = TLSErrorText.of(error)
+            self =
+                TLSErrorText.aboutCertificates.contains(text)
+                ? .certificateRefused(text) : .tlsFailed(text)
         default:
             return nil
         }
@@ -36,6 +38,14 @@ enum TLSErrorText {
         default: "\(error)"
         }
     }
+
+    /// What a peer says that does not accept a certificate.
+    static let aboutCertificates: Set<String> = [
+        "SSLV3_ALERT_BAD_CERTIFICATE", "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED", "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN", "TLSV1_ALERT_UNKNOWN_CA", "TLSV1_ALERT_ACCESS_DENIED",
+        "TLSV1_ALERT_CERTIFICATE_REQUIRED",
+    ]
 
     private static func reason(_ error: BoringSSLInternalError) -> String {
         let text = error.description.split(separator: " at ", maxSplits: 1)[0]

@@ -9,34 +9,30 @@ package struct ListenerConfiguration: Sendable {
     package var host: String
     /// Port; 0 lets the operating system choose.
     package var port: Int
-    /// The secret that workers must hold.
-    package var token: Token
+    /// How workers and the listener prove themselves.
+    package var credentials: Credentials
     /// How long a TLS handshake may take.
     package var handshakeDeadline: Duration
     /// How long an authentic worker may take to greet.
     package var helloDeadline: Duration
-    /// Most connections at once.
-    package var maximumConnections: Int
-    /// Most unfinished TLS handshakes at once; beyond that the oldest goes.
-    package var maximumHandshakes: Int
+    /// Most of everything that strangers may take.
+    package var limits: AdmissionLimits
 
     /// Makes a configuration; deadlines and limits have the protocol's values unless given.
     package init(
         host: String,
         port: Int,
-        token: Token,
+        credentials: Credentials,
         handshakeDeadline: Duration = .seconds(10),
         helloDeadline: Duration = .seconds(10),
-        maximumConnections: Int = 4096,
-        maximumHandshakes: Int = 256
+        limits: AdmissionLimits = AdmissionLimits()
     ) {
         self.host = host
         self.port = port
-        self.token = token
+        self.credentials = credentials
         self.handshakeDeadline = handshakeDeadline
         self.helloDeadline = helloDeadline
-        self.maximumConnections = maximumConnections
-        self.maximumHandshakes = maximumHandshakes
+        self.limits = limits
     }
 }
 
@@ -48,7 +44,7 @@ package struct RejectedConnection: Equatable, Sendable {
     package let failure: HandshakeFailure
 }
 
-/// Accepts workers over TCP, always with TLS keyed by the token.
+/// Accepts workers over TCP, always with TLS.
 package final class Listener: Sendable {
     private let channel: any Channel
     private let gate: ConnectionGate
@@ -75,7 +71,7 @@ package final class Listener: Sendable {
     ///   - configuration: Where and how.
     ///   - loops: The threads that serve the connections.
     ///   - onRejected: Called on an event loop's thread for every connection that was dropped before
-    ///     it became a link.
+    ///     it became a link; for an address that is shut out only the first time.
     ///   - accept: Called on an event loop's thread for every authentic worker, before its first
     ///     event; returns the receiver of the link's events.
     /// - Returns: The listener, with the port it got.
@@ -87,13 +83,10 @@ package final class Listener: Sendable {
         onRejected: @escaping @Sendable (RejectedConnection) -> Void = { _ in },
         accept: @escaping @Sendable (CoordinatorLink) -> LinkEventHandler<WorkerMessage>
     ) async throws(TransportError) -> Listener {
-        let gate = ConnectionGate(
-            maximumConnections: configuration.maximumConnections,
-            maximumHandshakes: configuration.maximumHandshakes
-        )
+        let gate = ConnectionGate(configuration.limits)
         let arrival = Arrival(
             configuration: configuration,
-            context: try PreSharedKey.serverContext(configuration.token),
+            context: try configuration.credentials.serverContext(),
             gate: gate,
             onRejected: onRejected,
             accept: accept
@@ -152,24 +145,26 @@ private struct Arrival: Sendable {
     func prepare(_ channel: any Channel) -> EventLoopFuture<Void> {
         let peer = channel.remoteAddress?.endpointText ?? "unknown address"
         switch gate.admit(channel) {
-        case .refused:
-            let limit = configuration.maximumConnections
-            reject(peer, .tooManyConnections(limit: limit))
-            return channel.eventLoop.makeFailedFuture(
-                HandshakeFailure.tooManyConnections(limit: limit)
-            )
+        case .refused(let failure, let isNews):
+            if isNews { reject(peer, failure) }
+            return channel.eventLoop.makeFailedFuture(failure)
         case .admitted(let ticket, let crowdedOut):
             crowdedOut?.close(promise: nil)
             channel.closeFuture.whenComplete { _ in gate.connectionEnded(ticket) }
+            let address = channel.remoteAddress
             return channel.eventLoop.makeCompletedFuture {
                 let operations = channel.pipeline.syncOperations
                 try operations.addHandler(NIOSSLServerHandler(context: context))
-                try operations.addHandler(authentication(of: peer, ticket: ticket))
+                try operations.addHandler(authentication(of: peer, address, ticket: ticket))
             }
         }
     }
 
-    private func authentication(of peer: String, ticket: UInt64) -> AuthenticationHandler {
+    private func authentication(
+        of peer: String,
+        _ address: SocketAddress?,
+        ticket: UInt64
+    ) -> AuthenticationHandler {
         AuthenticationHandler(deadline: TimeAmount(configuration.handshakeDeadline)) { result in
             let stayed = gate.handshakeEnded(ticket)
             switch result {
@@ -184,7 +179,8 @@ private struct Arrival: Sendable {
                     channel.close(promise: nil)
                 }
             case .failure(let failure):
-                let limit = configuration.maximumHandshakes
+                let limit = configuration.limits.handshakes
+                if stayed, failure.isOffence { gate.failed(address) }
                 reject(peer, stayed ? failure : .tooManyHandshakes(limit: limit))
             }
         }

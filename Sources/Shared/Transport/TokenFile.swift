@@ -10,18 +10,18 @@ package enum TokenFile {
     /// - Throws: ``TransportError`` when the file is missing, not regular, open to others than its
     ///   owner (mode wider than 0600), not hexadecimal, or holds too few or too many bytes.
     package static func load(path: String) throws(TransportError) -> Token {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
-            throw .tokenFile(path: path, operation: "open it", errno: errno)
+        let text: [UInt8]
+        do throws(SmallFile.Problem) {
+            text = try SmallFile.read(path, mostBytes: longestFile, isSecret: true)
+        } catch {
+            switch error {
+            case .system(let operation, let errno):
+                throw .tokenFile(path: path, operation: operation, errno: errno)
+            case .notAFile: throw .tokenNotAFile(path: path)
+            case .tooOpen(let mode): throw .tokenTooOpen(path: path, mode: mode)
+            }
         }
-        defer { close(descriptor) }
-        try checkMode(descriptor, path: path)
-        var text = [UInt8](repeating: 0, count: longestFile)
-        let length = Glibc.read(descriptor, &text, text.count)
-        guard length >= 0 else {
-            throw .tokenFile(path: path, operation: "read it", errno: errno)
-        }
-        let bytes = try decode(text[0..<length], path: path)
+        let bytes = try decode(text[...], path: path)
         guard let token = Token(bytes: bytes) else {
             throw .tokenLength(path: path, bytes: bytes.count, allowed: Token.allowedByteCount)
         }
@@ -110,20 +110,6 @@ package enum TokenFile {
             throw .tokenFile(path: path, operation: "write it", errno: problem)
         }
         return token
-    }
-
-    private static func checkMode(_ descriptor: Int32, path: String) throws(TransportError) {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else {
-            throw .tokenFile(path: path, operation: "inspect it", errno: errno)
-        }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw .tokenNotAFile(path: path)
-        }
-        let mode = status.st_mode & 0o7777
-        guard mode & ~0o600 == 0 else {
-            throw .tokenTooOpen(path: path, mode: mode)
-        }
     }
 
     private static func decode(

@@ -10,6 +10,8 @@ package enum TransportError: Error, Equatable, Sendable, CustomStringConvertible
     case tokenNotHexadecimal(path: String, position: Int)
     /// The token has too few or too many bytes.
     case tokenLength(path: String, bytes: Int, allowed: ClosedRange<Int>)
+    /// A certificate, its key or the authority's certificate cannot be used.
+    case certificateFile(path: String, reason: String)
     /// The operating system refused a pair of sockets.
     case socketPair(errno: Int32)
     /// An inherited descriptor is no connected stream socket.
@@ -18,7 +20,8 @@ package enum TransportError: Error, Equatable, Sendable, CustomStringConvertible
     case cannotListen(endpoint: String, reason: String)
     /// Nobody answers at the address.
     case cannotConnect(endpoint: String, reason: String)
-    /// The other end does not know the token, or does not speak TLS.
+    /// The other end does not know the token, has no certificate of the authority, or does not speak
+    /// TLS.
     case notAuthenticated(endpoint: String, reason: String)
     /// The other end did not finish the TLS handshake in time.
     case handshakeTimedOut(endpoint: String, milliseconds: Int64)
@@ -41,6 +44,8 @@ package enum TransportError: Error, Equatable, Sendable, CustomStringConvertible
         case .tokenLength(let path, let bytes, let allowed):
             "token file \(path) holds \(bytes) bytes, need \(allowed.lowerBound) to "
                 + "\(allowed.upperBound)"
+        case .certificateFile(let path, let reason):
+            "\(path): \(reason)"
         case .socketPair(let errno):
             "cannot make a socket pair: \(systemMessage(errno))"
         case .notAConnectedSocket(let descriptor):
@@ -59,7 +64,8 @@ package enum TransportError: Error, Equatable, Sendable, CustomStringConvertible
             "cannot connect to \(endpoint): \(reason)"
         case .notAuthenticated(let endpoint, let reason):
             "TLS handshake with \(endpoint) failed (\(reason)); check that both ends have the same "
-                + "token file and that the address is a coordinator's"
+                + "token file, or certificates of the same authority, and that the address is a "
+                + "coordinator's"
         case .handshakeTimedOut(let endpoint, let milliseconds):
             "\(endpoint) did not finish the TLS handshake within \(milliseconds) ms"
         case .tlsUnavailable(let reason):

@@ -42,6 +42,7 @@ struct HostsFileTests {
         let host = try #require(
             try HostsFile.parse(
                 "n slots=2 threads=16 numa=0-1,3 memory=64G worker=\"my tools/crispyx-worker\" "
+                    + "tls-cert=/c.pem tls-key=k tls-ca=\"my ca\" "
                     + "ssh=proxyjump=alice@gate:22,b ssh=\"IdentityFile=~/keys/a b\""
             ).first
         )
@@ -50,6 +51,7 @@ struct HostsFileTests {
         #expect(host.numa == .nodes([0, 1, 3]))
         #expect(host.memory == MemorySize(bytes: 64 << 30))
         #expect(host.worker == "my tools/crispyx-worker")
+        #expect(host.certificate == "/c.pem" && host.key == "k" && host.authority == "my ca")
         #expect(host.sshOptions == ["ProxyJump=alice@gate:22,b", "IdentityFile=~/keys/a b"])
     }
 

@@ -2,6 +2,7 @@ import Coordinator
 import Foundation
 import NodeTopology
 import Testing
+import Transport
 
 @Suite("Starting a worker over ssh")
 struct RemoteCommandTests {
@@ -46,6 +47,23 @@ struct RemoteCommandTests {
                 == "exec 'my tools/w' '--connect' 'a:1' '--token-file' '-' '--end-with-input' "
                 + "'--connect-timeout' '120' '--processes' '2' '--threads' '4' '--numa' '0-1' "
                 + "'--memory-limit' '1073741824' '--quiet'"
+        )
+    }
+
+    @Test("certificates take the place of the token, a machine's own before the others")
+    func certificates() {
+        var entry = HostEntry(host: "node1")
+        entry.key = "/etc/own key"
+        let words = RemoteCommand(
+            entry,
+            addresses: ["a:1"],
+            certificates: CertificateFiles(certificate: "/c", key: "/k", authority: "/it's"),
+            loudness: .normal
+        ).arguments
+        #expect(
+            words.last
+                == "exec 'crispyx-worker' '--connect' 'a:1' '--tls-cert' '/c' '--tls-key' "
+                + "'/etc/own key' '--tls-ca' '/it'\\''s' '--end-with-input' '--connect-timeout' '120'"
         )
     }
 
