@@ -15,7 +15,7 @@ struct ArrayRefusalTests {
         return array
     }
 
-    @Test("a part that is none", arguments: ["3/3", "-1/3", "1", "a/b", "0/0"])
+    @Test("a part that is none", arguments: ["3/3", "+1/3", "1", "a/b", "0/0"])
     func parts(text: String) throws {
         let ended = try prepared().fit(text)
         #expect(ended.status == .exited(code: 64))
