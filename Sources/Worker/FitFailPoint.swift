@@ -66,6 +66,11 @@ enum FitFailPoint {
     /// The signal's own effect, without the runtime's report of it, which takes seconds.
     private static func end(by number: Int32) {
         signal(number, SIG_DFL)
+        // Threads that compute block signals.
+        var set = sigset_t()
+        sigemptyset(&set)
+        sigaddset(&set, number)
+        pthread_sigmask(SIG_UNBLOCK, &set, nil)
         raise(number)
     }
 
