@@ -23,11 +23,13 @@ package final class RunClaim: Sendable {
     /// - Parameters:
     ///   - directory: The run directory, which exists.
     ///   - path: Its owner's record.
+    ///   - watchMilliseconds: How long an owner of another machine is watched; nil for three pulses.
     ///   - onWait: Told when an owner of another machine has to be watched first.
     /// - Throws: `cannotCreate` when a living process owns it.
     init(
         directory: String,
         path: String,
+        watchMilliseconds: Int?,
         onWait: (String) -> Void
     ) throws(RunFailure) {
         self.directory = directory
@@ -42,7 +44,9 @@ package final class RunClaim: Sendable {
             case .alive: throw Self.owned(directory, earlier)
             case .elsewhere:
                 onWait(earlier.host)
-                guard !Self.showsLife(path) else { throw Self.owned(directory, earlier) }
+                let limit =
+                    watchMilliseconds ?? 3 * TimeScale.milliseconds(Self.pulseMilliseconds)
+                guard !Self.showsLife(path, limit) else { throw Self.owned(directory, earlier) }
             }
         }
         // In place: a file renamed over it would not be the locked one.
@@ -84,10 +88,9 @@ package final class RunClaim: Sendable {
         }
     }
 
-    /// Whether a record's time of change moves while it is watched for a few pulses.
-    private static func showsLife(_ path: String) -> Bool {
+    /// Whether a record's time of change moves while it is watched.
+    private static func showsLife(_ path: String, _ limit: Int) -> Bool {
         let before = changeTime(path)
-        let limit = 3 * TimeScale.milliseconds(pulseMilliseconds)
         let deadline = monotonicNanoseconds() + UInt64(limit) * 1_000_000
         while monotonicNanoseconds() < deadline {
             if changeTime(path) != before { return true }
@@ -147,13 +150,22 @@ extension RunDirectory {
 
     /// Claims the directory for this process, until the claim is given up.
     ///
-    /// - Parameter onWait: Told the machine of an owner elsewhere that has to be watched first, for
-    ///   half a minute.
+    /// - Parameters:
+    ///   - watchMilliseconds: How long an owner of another machine is watched; nil for half a minute.
+    ///   - onWait: Told the machine of such an owner before it is watched.
     /// - Returns: The claim, which ends with the object.
     /// - Throws: `cannotCreate` when a living process owns it.
     @discardableResult
-    package func claim(onWait: (String) -> Void = { _ in }) throws(RunFailure) -> RunClaim {
-        try RunClaim(directory: path, path: ownerPath, onWait: onWait)
+    package func claim(
+        watchMilliseconds: Int? = nil,
+        onWait: (String) -> Void = { _ in }
+    ) throws(RunFailure) -> RunClaim {
+        try RunClaim(
+            directory: path,
+            path: ownerPath,
+            watchMilliseconds: watchMilliseconds,
+            onWait: onWait
+        )
     }
 
     /// Gives up a claim before its process ends.
