@@ -54,6 +54,7 @@ struct RunArguments: ParsableArguments {
 
     /// Everything that is asked.
     ///
+    /// - Returns: The request, with defaults filled in.
     /// - Parameter status: Where the run can be watched; nil for nowhere.
     /// - Throws: ``RunFailure`` for files that cannot be read, `ValidationError` for sizes.
     func request(status: StatusArguments? = nil) throws -> RunRequest {

@@ -56,7 +56,12 @@ struct RunRunner {
     func prepare(_ request: () throws -> RunRequest) throws {
         try reporting { display in
             let request = try request()
-            let job = RunJob(request: request, log: log, display: display, signals: RunSignals { _ in })
+            let job = RunJob(
+                request: request,
+                log: log,
+                display: display,
+                signals: RunSignals { _ in }
+            )
             let report: RunReport
             switch try job.prepare() {
             case .prepared(let found):

@@ -95,22 +95,14 @@ struct MergeJob {
     ) throws(RunFailure) -> Ending {
         let target = report.output
         let partial = RunRequest.partialResult(of: target)
-        let schema = plan.options.rowSchema
         // Where rows are plainly missing, room for the result need not be taken first.
         let announced = try RunFailure.wrappingFiles {
             try RowHarvest.announced(directory.segments, of: run)
         }
         try refuse(run.perturbations.indices.filter { !announced.contains(UInt32($0)) }, run)
         let lock = try FileLock(partial, owner: target)
-        try ResultFrame.lay(
-            read(PublicationPlan.frameResource, source),
-            plan.layout,
-            at: partial
-        )
-        let rows = try RunFailure.wrapping { () throws(AnnDataWriteError) in
-            try ResultRows(path: partial, map: plan.layout)
-        }
-        let layout = RowLayout(schema: schema)
+        let rows = try lay(plan, source, at: partial)
+        let layout = RowLayout(schema: plan.options.rowSchema)
         let harvest = try RunFailure.wrappingFiles {
             try RowHarvest(directory.segments, of: run) { record, bytes in
                 try layout.write(bytes, row: Int(record.perturbation), into: rows)
@@ -124,30 +116,7 @@ struct MergeJob {
             unlink(partial)
             throw error
         }
-        let cache: ControlCache
-        do {
-            cache = try ControlCache(bytes: read(ServedResources.controlCache, source))
-        } catch {
-            throw RunFailure(.badInput, "\(directory.path): \(error); prepare the run again")
-        }
-        let publication = Publication(
-            rows: rows,
-            schema: schema,
-            cache: cache,
-            minimumMean: plan.options.minimumMean
-        )
-        FailPoint.pass("before-publication")
-        report.tally = try publication.complete(digests: harvest.digests, lost: lost)
-        try RunFailure.wrapping { () throws(AnnDataWriteError) in
-            try ScanpyGroups.fill(rows, genes: plan.genes, memoryBytes: Self.scanpyMemoryBytes)
-        }
-        guard "\(try FrameDigest.compute(path: partial, map: plan.layout))" == plan.frameDigest
-        else {
-            throw RunFailure(
-                .inputOutput,
-                "\(partial) is not what was written to it; check the disk, then merge again"
-            )
-        }
+        report.tally = try complete(rows, harvest, lost, plan, source)
         FailPoint.pass("before-rename")
         try RunFailure.wrapping { () throws(AnnDataWriteError) in
             try PublishedFile.publish(partial, as: target, replacing: force)
@@ -169,6 +138,53 @@ struct MergeJob {
         }
         directory.clean()
         return (report, lost.isEmpty ? .complete : .incomplete, plan.options)
+    }
+
+    /// The unpublished result, with room for the rows.
+    private func lay(
+        _ plan: PublicationPlan,
+        _ source: ResourceDirectory,
+        at path: String
+    ) throws(RunFailure) -> ResultRows {
+        try ResultFrame.lay(read(PublicationPlan.frameResource, source), plan.layout, at: path)
+        return try RunFailure.wrapping { () throws(AnnDataWriteError) in
+            try ResultRows(path: path, map: plan.layout)
+        }
+    }
+
+    /// Fills in what follows from the rows and verifies the whole file.
+    private func complete(
+        _ rows: ResultRows,
+        _ harvest: RowHarvest,
+        _ lost: [LostPerturbation],
+        _ plan: PublicationPlan,
+        _ source: ResourceDirectory
+    ) throws(RunFailure) -> PairTally {
+        let cache: ControlCache
+        do {
+            cache = try ControlCache(bytes: read(ServedResources.controlCache, source))
+        } catch {
+            throw RunFailure(.badInput, "\(directory.path): \(error); prepare the run again")
+        }
+        let publication = Publication(
+            rows: rows,
+            schema: plan.options.rowSchema,
+            cache: cache,
+            minimumMean: plan.options.minimumMean
+        )
+        FailPoint.pass("before-publication")
+        let tally = try publication.complete(digests: harvest.digests, lost: lost)
+        try RunFailure.wrapping { () throws(AnnDataWriteError) in
+            try ScanpyGroups.fill(rows, genes: plan.genes, memoryBytes: Self.scanpyMemoryBytes)
+        }
+        guard "\(try FrameDigest.compute(path: rows.path, map: rows.map))" == plan.frameDigest
+        else {
+            throw RunFailure(
+                .inputOutput,
+                "\(rows.path) is not what was written to it; check the disk, then merge again"
+            )
+        }
+        return tally
     }
 
     // MARK: - Rows

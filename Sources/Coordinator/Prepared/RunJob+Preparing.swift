@@ -129,17 +129,8 @@ extension RunJob {
         _ fingerprint: Fingerprint,
         _ global: GlobalResult
     ) throws(RunFailure) {
-        let description = ResultDescription(
-            options: options,
-            schema: schema,
-            plan: screen.plan,
-            genes: screen.genes,
-            sizeFactors: global.sizeFactors.isEmpty
-                ? [] : screen.counts.labelledCells.map { global.sizeFactors[$0] },
-            fingerprint: fingerprint,
-            scanpyMatrix: request.scanpyFormat ? request.matrix : nil
-        )
-        let frame = try ResultFrame.make(description.layout, at: directory.path + "/frame.new")
+        let layout = description(screen, options, fingerprint, global).layout
+        let frame = try ResultFrame.make(layout, at: directory.path + "/frame.new")
         let plan = PublicationPlan(
             options: options,
             layout: frame.map,

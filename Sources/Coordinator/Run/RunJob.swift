@@ -257,18 +257,28 @@ final class RunJob {
                 if let earlier = self.request.earlier {
                     return try earlier.layout(fingerprint: fingerprint.text, options: options)
                 }
-                return ResultDescription(
-                    options: options,
-                    schema: self.schema,
-                    plan: screen.plan,
-                    genes: screen.genes,
-                    sizeFactors: global.sizeFactors.isEmpty
-                        ? [] : screen.counts.labelledCells.map { global.sizeFactors[$0] },
-                    fingerprint: fingerprint,
-                    scanpyMatrix: self.request.scanpyFormat ? self.request.matrix : nil
-                ).layout
+                return self.description(screen, options, fingerprint, global).layout
             },
             global: global
+        )
+    }
+
+    /// What the result file holds beside its rows.
+    func description(
+        _ screen: LoadedScreen,
+        _ options: AnalysisOptions,
+        _ fingerprint: Fingerprint,
+        _ global: GlobalResult
+    ) -> ResultDescription {
+        ResultDescription(
+            options: options,
+            schema: schema,
+            plan: screen.plan,
+            genes: screen.genes,
+            sizeFactors: global.sizeFactors.isEmpty
+                ? [] : screen.counts.labelledCells.map { global.sizeFactors[$0] },
+            fingerprint: fingerprint,
+            scanpyMatrix: request.scanpyFormat ? request.matrix : nil
         )
     }
 
