@@ -45,6 +45,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: Bool 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
@@ -52,6 +53,8 @@ let arguments: Target.Dependency = .product(
     name: "ArgumentParser",
     package: "swift-argument-parser"
 )
+
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -67,6 +70,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         systemModule("CHDF5", pkgConfig: "hdf5-serial", apt: "libhdf5-dev"),
@@ -95,6 +99,14 @@ let package = Package(
             swiftSettings: settings
         ),
         shared("Transport", ["WireProtocol", nioCore, nioPosix, nioSSL, nioTLS]),
+        .target(
+            name: "Monitoring",
+            dependencies: ["Transport", nioCore, nioHTTP1, nioPosix],
+            path: "Sources/Shared/Monitoring",
+            // The page is part of the program: nothing has to lie beside it.
+            resources: [.embedInCode("Resources/status.html")],
+            swiftSettings: settings
+        ),
         shared("NodeTopology", ["CNUMA"]),
         shared("ChildProcesses"),
         shared("Reporting", [logging]),
@@ -103,8 +115,9 @@ let package = Package(
             name: "Coordinator",
             dependencies: [
                 "AnnData", "ChildProcesses", "ComputeThreads", "CountBlocks", "DesignChecks",
-                "DifferentialExpression", "Digests", "NodeTopology", "Reporting", "Scheduling",
-                "Statistics", "Transport", "WireProtocol", arguments, logging, nioCore,
+                "DifferentialExpression", "Digests", "Monitoring", "NodeTopology", "Reporting",
+                "Scheduling", "Statistics", "Transport", "WireProtocol", arguments, logging,
+                nioCore, yams,
             ],
             path: "Sources/Coordinator",
             swiftSettings: settings
@@ -129,8 +142,9 @@ let package = Package(
             "CoordinatorTests",
             [
                 "AnnData", "ChildProcesses", "ComputeThreads", "Coordinator", "CountBlocks",
-                "DifferentialExpression", "Digests", "HDF5", "NodeTopology", "Scheduling",
-                "Statistics", "TestSupport", "Transport", "WireProtocol", arguments, nioCore,
+                "DifferentialExpression", "Digests", "HDF5", "Monitoring", "NodeTopology",
+                "Scheduling", "Statistics", "TestSupport", "Transport", "WireProtocol", arguments,
+                nioCore,
             ]
         ),
         tests("CountBlocksTests", ["CountBlocks", "Digests", "TestSupport"], resources: true),
@@ -147,10 +161,11 @@ let package = Package(
             "EndToEndTests",
             [
                 "AnnData", "ChildProcesses", "ComputeThreads", "Coordinator", "Digests", "HDF5",
-                "TestSupport", "WireProtocol", "Worker",
+                "Monitoring", "TestSupport", "WireProtocol", "Worker",
             ]
         ),
         tests("HDF5Tests", ["HDF5"]),
+        tests("MonitoringTests", ["Monitoring"]),
         tests("NodeTopologyTests", ["NodeTopology"]),
         tests(
             "ParityTests",

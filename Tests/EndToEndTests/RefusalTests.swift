@@ -129,7 +129,7 @@ struct RefusalTests {
         arguments: [
             (["--method", "wilcoxon", "--min-mu", "0"], "--min-mu"),
             (["--method", "t-test", "--corr-method", "bonferroni"], "benjamini-hochberg"),
-            (["--tie-correct"], "wilcoxon"), (["--status-port", "0"], "--status-port"),
+            (["--tie-correct"], "wilcoxon"), (["--status-port", "0.0.0.0:0"], "--status-public"),
             (["--freeze-control", "on", "--no-shrink-dispersion"], "--no-shrink-dispersion"),
             (["--freeze-control", "on", "--lfc-shrinkage-type=apeglm"], "--lfc-shrinkage-type"),
             (["--poisson-init-iter", "3"], "--covariates"), (["--dispersion", "0.3"], "ignores"),
@@ -138,7 +138,10 @@ struct RefusalTests {
             (["--size-factors", "a", "--size-factor-column", "b"], "--size-factor-column"),
             (["--unheard-of"], "--unheard-of"), (["--max-iter", "0"], "--max-iter"),
             (["--local-workers", "0"], "--listen"), (["--memory-limit", "1M"], "128M"),
-            (["--data-name", "a"], "--output"), (["--compat", "crispyx-9"], "crispyx-9"),
+            (["--status-port", "localhost"], "--status-port"),
+            (["--status-public"], "--status-port"),
+            (["--data-name", "a"], "--output"),
+            (["--compat", "crispyx-9"], "crispyx-9"),
         ]
     )
     func usage(arguments: [String], text: String) throws {

@@ -18,21 +18,54 @@ struct CoordinatorCommand: ParsableCommand {
         version: BuildIdentity.release,
         subcommands: [
             RunCommand.self, InspectCommand.self, SimulateCommand.self, ShowCommand.self,
-            ShrinkCommand.self,
+            ShrinkCommand.self, StatusCommand.self,
         ],
         defaultSubcommand: RunCommand.self
     )
 
-    /// Entry point: what is planned but not there yet is refused by name before anything is parsed.
+    /// Entry point: what is planned but not there yet is refused by name before anything is parsed,
+    /// and a configuration file's options join those of the command line.
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
-        if let message = NotAvailableYet.refusal(of: arguments) {
-            FileHandle.standardError.write(Data("crispyx-coordinator: \(message)\n".utf8))
-            Glibc.exit(ProgramStatus.usage.rawValue)
-        }
+        if let message = NotAvailableYet.refusal(of: arguments) { complain(message, .usage) }
         // A closed pipe and a file at its size limit are errors to report, not reasons to die.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
-        main(arguments)
+        var configured: ConfiguredArguments?
+        if arguments.contains(where: { $0 == "--config" || $0.hasPrefix("--config=") }) {
+            do throws(RunFailure) {
+                configured = try ConfiguredArguments(arguments, .ofThisProgram)
+            } catch {
+                complain(error.description, error.status)
+            }
+        }
+        do {
+            var command = try parseAsRoot(configured?.arguments ?? arguments)
+            try command.run()
+        } catch {
+            if !exitCode(for: error).isSuccess,
+                let text = configured?.explained(message(for: error))
+            {
+                complain(text, .usage)
+            }
+            exit(withError: error)
+        }
+    }
+
+    private static func complain(_ text: String, _ status: ProgramStatus) -> Never {
+        FileHandle.standardError.write(Data("crispyx-coordinator: \(text)\n".utf8))
+        Glibc.exit(status.rawValue)
+    }
+}
+
+extension ProgramOptions {
+    /// The commands of this program, as its parser declares them.
+    package static var ofThisProgram: ProgramOptions {
+        struct Description: Decodable { var command: CommandDescription }
+        let json = Data(CoordinatorCommand._dumpHelp().utf8)
+        guard let description = try? JSONDecoder().decode(Description.self, from: json) else {
+            preconditionFailure("the parser describes itself in its own format")
+        }
+        return ProgramOptions(description.command)
     }
 }

@@ -2,10 +2,10 @@
 ///
 /// They are refused by name: a script that relies on one must not run with it ignored.
 package enum NotAvailableYet {
-    private static let subcommands: Set<String> = ["status", "prepare", "merge"]
+    private static let subcommands: Set<String> = ["prepare", "merge"]
 
     private static let options: Set<String> = [
-        "--config", "--status-port", "--data-plane",
+        "--data-plane"
     ]
 
     /// Looks for names that cannot be served.

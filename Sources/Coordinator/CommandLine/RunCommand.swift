@@ -48,6 +48,8 @@ struct RunCommand: ParsableCommand {
     @OptionGroup(title: "Negative binomial GLM") var model: NegativeBinomialArguments
     @OptionGroup(title: "Machine") var machine: MachineArguments
     @OptionGroup(title: "Output") var outputs: OutputArguments
+    @OptionGroup(title: "Watching") var status: StatusArguments
+    @OptionGroup(title: "Configuration") var configFile: ConfigurationArguments
     @OptionGroup(title: "Log") var logging: LogArguments
 
     func validate() throws {
@@ -97,6 +99,7 @@ struct RunCommand: ParsableCommand {
             options: options,
             machine: machine,
             outputs: outputs,
+            status: status,
             logFormat: logging.logFormat
         )
         request.matrix = analysis.matrix

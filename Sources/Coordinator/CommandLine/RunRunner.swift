@@ -21,8 +21,21 @@ struct RunRunner {
         try signals.start()
         let display = ProgressDisplay(log: log, isQuiet: quiet)
         do {
-            let request = try request()
-            let job = RunJob(request: request, log: log, display: display, signals: signals)
+            var request = try request()
+            request.commandLine = CommandLine.arguments
+            let monitor = RunMonitor(request)
+            display.watch = { monitor.note($0) }
+            let status = try request.status.map { address throws(RunFailure) in
+                try StatusService(address, monitor, log: log)
+            }
+            defer { status?.close() }
+            let job = RunJob(
+                request: request,
+                log: log,
+                display: display,
+                signals: signals,
+                monitor: monitor
+            )
             switch try job.run() {
             case .signalled(let signal):
                 display.clear()
@@ -95,6 +108,7 @@ extension RunRequest {
         options: AnalysisOptions,
         machine: MachineArguments,
         outputs: OutputArguments,
+        status: StatusArguments? = nil,
         logFormat: LogFormat
     ) throws {
         self.init(
@@ -114,6 +128,7 @@ extension RunRequest {
             expectsOthers: machine.listen != nil,
             numa: try machine.numaNodes(),
             logFormat: logFormat,
+            status: status?.address,
             security: try machine.security(),
             memoryBytes: try machine.memoryBytes(),
             scratchDirectory: machine.scratchDirectory

@@ -68,6 +68,8 @@ struct ShrinkCommand: ParsableCommand {
 
     @OptionGroup(title: "Machine") var machine: MachineArguments
     @OptionGroup(title: "Output") var outputs: OutputArguments
+    @OptionGroup(title: "Watching") var status: StatusArguments
+    @OptionGroup(title: "Configuration") var configFile: ConfigurationArguments
     @OptionGroup(title: "Log") var logging: LogArguments
 
     func validate() throws {
@@ -75,6 +77,9 @@ struct ShrinkCommand: ParsableCommand {
             throw ValidationError(
                 "--input, --min-mu, --layer and --use-raw have an effect with --method full only"
             )
+        }
+        if method == .stats, status.statusPort != nil {
+            throw ValidationError("--status-port has an effect with --method full only")
         }
         if compat != "crispyx-0.0.4" {
             throw ValidationError("--compat \(compat) is unknown; there is crispyx-0.0.4")
@@ -163,6 +168,7 @@ struct ShrinkCommand: ParsableCommand {
                 options: options,
                 machine: machine,
                 outputs: outputs,
+                status: status,
                 logFormat: logging.logFormat
             )
             request.matrix = useRaw ? .raw : layer.map { .layer($0) } ?? .x

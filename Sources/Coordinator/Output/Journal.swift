@@ -62,13 +62,32 @@ package final class Journal {
         _ path: String,
         fingerprint: Digest128
     ) throws(RunFailure) -> (journal: Journal, records: [Record])? {
+        guard let content = try content(path), content.fingerprint == fingerprint else {
+            return nil
+        }
+        let (records, end) = (content.records, content.end)
+        let file = try PlainFile(path, flags: 0)
+        try file.truncate(to: end)
+        return (Journal(file: file, end: end), records)
+    }
+
+    /// The perturbations that a journal names, read without touching it, as while a run goes on.
+    ///
+    /// - Returns: Nil when there is no journal.
+    /// - Throws: ``RunFailure`` when the file cannot be read.
+    package static func perturbations(_ path: String) throws(RunFailure) -> Set<UInt32>? {
+        try content(path).map { Set($0.records.map(\.perturbation)) }
+    }
+
+    /// What a journal holds, up to a record that a crash cut short; nil when there is none.
+    private static func content(
+        _ path: String
+    ) throws(RunFailure) -> (fingerprint: Digest128?, records: [Record], end: Int)? {
         guard let bytes = try PlainFile.contents(path), bytes.count >= headerBytes else {
             return nil
         }
         var reader = LittleEndianReader(bytes: bytes)
-        guard reader.next(UInt64.self) == magic,
-            Digest128(bytes: Array(bytes[8..<headerBytes])) == fingerprint
-        else { return nil }
+        guard reader.next(UInt64.self) == magic else { return nil }
         var records: [Record] = []
         var end = headerBytes
         while end + recordBytes <= bytes.count,
@@ -77,9 +96,7 @@ package final class Journal {
             records.append(record)
             end += recordBytes
         }
-        let file = try PlainFile(path, flags: 0)
-        try file.truncate(to: end)
-        return (Journal(file: file, end: end), records)
+        return (Digest128(bytes: Array(bytes[8..<headerBytes])), records, end)
     }
 
     /// Appends records and waits until they are on the disk.

@@ -159,19 +159,39 @@ package struct RunDirectory {
         var processStart: String
     }
 
+    /// Whose the directory is.
+    package enum Ownership: Equatable, Sendable {
+        /// Nobody's, or that of a process of this machine that is gone.
+        case free
+        /// A living process of this machine works here.
+        case living(processID: Int32)
+        /// A process of another machine worked here; whether it lives cannot be told from here.
+        case elsewhere(host: String, processID: Int32)
+    }
+
+    /// Whose the directory is now.
+    ///
+    /// - Throws: ``RunFailure`` when the file that says so cannot be read.
+    package func ownership() throws(RunFailure) -> Ownership {
+        guard let bytes = try PlainFile.contents(ownerPath),
+            let owner = try? JSONDecoder().decode(Owner.self, from: Data(bytes))
+        else { return .free }
+        guard owner.host == Self.host else {
+            return .elsewhere(host: owner.host, processID: owner.processID)
+        }
+        let isAlive =
+            owner.bootID == Self.bootID && Self.processStart(owner.processID) == owner.processStart
+        return isAlive ? .living(processID: owner.processID) : .free
+    }
+
     /// Claims the directory for this process.
     ///
     /// - Throws: `cannotCreate` when a living process of this machine owns it.
     package func claim() throws(RunFailure) {
-        if let bytes = try PlainFile.contents(ownerPath),
-            let owner = try? JSONDecoder().decode(Owner.self, from: Data(bytes)),
-            owner.host == Self.host, owner.bootID == Self.bootID,
-            owner.processID != getpid(),
-            Self.processStart(owner.processID) == owner.processStart
-        {
+        if case .living(let processID) = try ownership(), processID != getpid() {
             throw RunFailure(
                 .cannotCreate,
-                "\(path) belongs to a run that is going on (process \(owner.processID)); "
+                "\(path) belongs to a run that is going on (process \(processID)); "
                     + "wait for it, stop it, or choose another --output"
             )
         }

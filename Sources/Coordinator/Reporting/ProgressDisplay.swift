@@ -1,5 +1,6 @@
 import ComputeThreads
 import Logging
+import Monitoring
 import Reporting
 import Scheduling
 
@@ -7,9 +8,10 @@ import Scheduling
 final class ProgressDisplay {
     private let log: Logger
     private let isBar: Bool
-    private var estimator: ProgressEstimator?
+    private var progress: StageProgress?
     private var lastShown: UInt64 = 0
-    private var stage = ""
+    /// Told of every step, whether it is drawn or not.
+    var watch: (StageProgress) -> Void = { _ in }
 
     /// A display.
     ///
@@ -42,17 +44,19 @@ final class ProgressDisplay {
     func show(_ stage: String, _ snapshot: ProgressSnapshot, unit: String) {
         let now = monotonicNanoseconds()
         let instant = Instant(nanoseconds: now)
-        if stage != self.stage {
-            self.stage = stage
-            estimator = ProgressEstimator(snapshot, now: instant)
-            lastShown = 0
-            if !isBar { lastShown = now }
-        }
-        estimator?.record(snapshot, now: instant)
+        var progress =
+            progress?.stage == stage
+            ? progress : nil
+        if progress == nil { lastShown = isBar ? 0 : now }
+        progress = progress ?? StageProgress(stage, snapshot, unit: unit, now: instant)
+        progress?.record(snapshot, now: instant)
+        self.progress = progress
+        guard let progress else { return }
+        watch(progress)
         // A bar moves ten times a second; a log gets a line every ten seconds.
         guard now - lastShown >= (isBar ? 100_000_000 : 10_000_000_000) else { return }
         lastShown = now
-        let text = line(stage, snapshot, unit, instant)
+        let text = line(stage, progress.progress(now: instant))
         if isBar {
             ErrorStream.draw(bar: text)
         } else {
@@ -63,32 +67,31 @@ final class ProgressDisplay {
     /// Removes the bar.
     func clear() {
         if isBar { ErrorStream.draw(bar: "") }
-        stage = ""
+        progress = nil
     }
 
-    private func line(
-        _ stage: String,
-        _ snapshot: ProgressSnapshot,
-        _ unit: String,
-        _ now: Instant
-    ) -> String {
-        let fraction = estimator?.fraction ?? 0
+    private func line(_ stage: String, _ progress: RunStatus.Progress) -> String {
         var text = "\(stage) "
-        if isBar {
-            let filled = Int(fraction * 24)
-            text += "[" + String(repeating: "#", count: filled)
-            text += String(repeating: ".", count: 24 - filled) + "] "
-        }
-        text += "\(Int(fraction * 100)) %  \(snapshot.done) of \(snapshot.total) \(unit)"
-        if let rate = estimator?.ratePerSecond(now: now), snapshot.doneCost > 0 {
-            // Costs are not things: the rate in things follows from the share of the cost done.
-            let things = rate * Double(snapshot.done) / snapshot.doneCost
-            text += ", " + (things >= 10 ? "\(Int(things))" : Self.oneDecimal(things)) + "/s"
-        }
-        if let left = estimator?.secondsLeft(now: now), left > 0 {
+        if isBar { text += Self.bar(progress.fraction) + " " }
+        text += "\(Int(progress.fraction * 100)) %  \(progress.done) of \(progress.total) "
+        text += progress.unit
+        if let rate = progress.perSecond { text += ", " + Self.rate(rate) }
+        if let left = progress.secondsLeft, left > 0 {
             text += ", " + Self.duration(left) + " left"
         }
         return text
+    }
+
+    /// A bar of 24 characters.
+    static func bar(_ fraction: Double) -> String {
+        let filled = Int(fraction * 24)
+        return "[" + String(repeating: "#", count: filled)
+            + String(repeating: ".", count: 24 - filled) + "]"
+    }
+
+    /// A rate for a person: `12/s`, `0.4/s`.
+    static func rate(_ perSecond: Double) -> String {
+        (perSecond >= 10 ? "\(Int(perSecond))" : oneDecimal(perSecond)) + "/s"
     }
 
     private static func oneDecimal(_ value: Double) -> String {

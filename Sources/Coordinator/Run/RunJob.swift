@@ -7,6 +7,7 @@ import Digests
 import Foundation
 import Glibc
 import Logging
+import Monitoring
 import NodeTopology
 import Scheduling
 import Transport
@@ -18,12 +19,20 @@ final class RunJob {
     private let log: Logger
     private let display: ProgressDisplay
     private let signals: RunSignals
+    private let monitor: RunMonitor
     private let topology: Topology
     private let schema: RowSchema
     private var clock = StageClock()
 
-    init(request: RunRequest, log: Logger, display: ProgressDisplay, signals: RunSignals) {
+    init(
+        request: RunRequest,
+        log: Logger,
+        display: ProgressDisplay,
+        signals: RunSignals,
+        monitor: RunMonitor? = nil
+    ) {
         self.request = request
+        self.monitor = monitor ?? RunMonitor(request)
         self.log = log
         self.display = display
         self.signals = signals
@@ -66,6 +75,7 @@ final class RunJob {
             }
             return .reported(report, report.lost.isEmpty ? .complete : .incomplete)
         }
+        monitor.enter(.freezing)
         let state = try open(directory, screen, options, fingerprint)
         report.resumedRows = state.digests.count
         clock.ended("freezing", &report)
@@ -78,9 +88,12 @@ final class RunJob {
             screen: screen,
             log: log,
             display: display,
-            signals: signals
+            signals: signals,
+            monitor: monitor
         )
+        monitor.enter(.fitting)
         let served = try server.run(state)
+        monitor.enter(.publishing)
         clock.ended("fitting", &report)
         display.clear()
         switch served.outcome {

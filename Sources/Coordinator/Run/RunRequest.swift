@@ -52,7 +52,11 @@ struct RunRequest: Sendable {
     var numa: NodeSelection = .auto
     /// How log lines look.
     var logFormat: LogFormat = .text
-    /// How those workers prove themselves.
+    /// Where the run is shown while it goes on; nil for nowhere.
+    var status: StatusAddress?
+    /// The words of the command line, to say how the run is resumed.
+    var commandLine: [String] = []
+    /// How workers that come over TCP prove themselves.
     var security = WorkerSecurity.token(file: nil)
     /// Memory of all processes on this machine together, bytes.
     var memoryBytes: Int

@@ -3,6 +3,8 @@ import ComputeThreads
 import CountBlocks
 import DifferentialExpression
 import Digests
+import Foundation
+import Glibc
 import Logging
 import NodeTopology
 import Scheduling
@@ -21,6 +23,7 @@ struct RunService {
     let log: Logger
     let display: ProgressDisplay
     let signals: RunSignals
+    let monitor: RunMonitor
 
     /// How serving ended and the digest of every durable row.
     struct Served {
@@ -83,6 +86,7 @@ struct RunService {
         }
         let display = display
         let events = try EventLog(directory.eventsPath)
+        noteStart(events, resumed: state.digests.count)
         var configuration = try self.configuration(state, runID)
         if let control = configuration.resources.control {
             // Prepared control values take up to about 24 bytes a nonzero.
@@ -90,6 +94,7 @@ struct RunService {
                 $0 + 24 * $1.nonzeroCount
             }
         }
+        configuration.labels = screen.plan.perturbations
         configuration.onlyHostsWork = hosts != nil && workers == nil && !request.expectsOthers
         let server = RunServer(
             configuration: configuration,
@@ -99,9 +104,11 @@ struct RunService {
             hostWorkers: hosts,
             events: events,
             log: log,
+            monitor: monitor,
             progress: { display.show("fitting", $0, unit: "perturbations") }
         )
         let outcome = server.run()
+        events.note("ended", ["how": "\(outcome.description)"])
         if let control = configuration.resources.control {
             let pieces = control.pieces.tiles.count + control.pieces.cellRuns.count
             events.note("control_pieces", ["pieces": "\(pieces)", "sent": "\(control.sentCount)"])
@@ -114,6 +121,19 @@ struct RunService {
         // Links close with their peers; what is left is closed by the loops.
         _ = try? waitFor { try await loops.shutdown() }
         return Served(outcome: outcome, digests: durable.all)
+    }
+
+    /// Writes down what a later `status` has to know.
+    private func noteStart(_ events: EventLog, resumed: Int) {
+        var fields = [
+            "host": ProcessInfo.processInfo.hostName, "process": "\(getpid())",
+            "method": request.options.method.rawValue, "input": URL(filePath: request.input).path,
+            "output": request.output, "perturbations": "\(screen.plan.testedGroups.count)",
+            "resumed": "\(resumed)", "directory": FileManager.default.currentDirectoryPath,
+            "command": ResumeCommand(words: request.commandLine, isForced: request.force).text,
+        ]
+        fields["status"] = monitor.endpoint
+        events.note("started", fields)
     }
 
     private var workerArguments: [String] {

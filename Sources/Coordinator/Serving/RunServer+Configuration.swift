@@ -13,6 +13,8 @@ extension RunServer {
         /// Bytes that the control cells take in a worker that keeps them all; 0 when none reads them.
         var controlBytes = 0
         var policy = SchedulingPolicy()
+        /// Names of the perturbations, by row, for people.
+        var labels: [String] = []
         /// Whether nobody but the machines of the hosts file is expected to fit.
         var onlyHostsWork = false
 

@@ -2,6 +2,7 @@ import ChildProcesses
 import ComputeThreads
 import Digests
 import Logging
+import Monitoring
 import NIOCore
 import Scheduling
 import Transport
@@ -13,20 +14,22 @@ import WireProtocol
 /// writer and children report into the mailbox from their own threads.
 final class RunServer {
     let mailbox: Mailbox<ServeEvent>
-    private let configuration: Configuration
+    let configuration: Configuration
     private let writer: RowWriter
     private let events: EventLog
     private let log: Logger
-    private var scheduler: LeaseScheduler
-    private var connections: [UInt64: WorkerConnection] = [:]
+    private(set) var scheduler: LeaseScheduler
+    private(set) var connections: [UInt64: WorkerConnection] = [:]
     private var workerOfRow: [UInt32: UInt64] = [:]
-    private var lost: [LostPerturbation] = []
+    private(set) var lost: [LostPerturbation] = []
+    var diary = ServingDiary()
     private var outcome: ServeOutcome?
     private var signal: WatchedSignal?
     private var flushRequested = false
     private var localWorkers: LocalWorkers?
     private let hostWorkers: HostWorkers?
     private var progress: (ProgressSnapshot) -> Void
+    let monitor: RunMonitor?
 
     init(
         configuration: Configuration,
@@ -36,6 +39,7 @@ final class RunServer {
         hostWorkers: HostWorkers? = nil,
         events: EventLog,
         log: Logger,
+        monitor: RunMonitor? = nil,
         progress: @escaping (ProgressSnapshot) -> Void
     ) {
         self.configuration = configuration
@@ -45,6 +49,7 @@ final class RunServer {
         self.hostWorkers = hostWorkers
         self.events = events
         self.log = log
+        self.monitor = monitor
         self.progress = progress
         scheduler = LeaseScheduler(
             units: configuration.units,
@@ -70,13 +75,14 @@ final class RunServer {
                 if outcome == nil, signal == nil { hostWorkers?.startDue() }
             }
             progress(scheduler.snapshot)
+            tellMonitor()
         }
         letWorkersLeave()
         guard let outcome else { preconditionFailure("the loop ends with an outcome") }
         return outcome
     }
 
-    private var now: Instant { Instant(nanoseconds: monotonicNanoseconds()) }
+    var now: Instant { Instant(nanoseconds: monotonicNanoseconds()) }
 
     private func handle(_ event: ServeEvent) {
         switch event {
@@ -119,6 +125,7 @@ final class RunServer {
         case .row(let chunk):
             receiveRow(chunk, id)
         case .fitFailed(let lease, let perturbation, let reason):
+            diary.tallies.fitFailures += 1
             log.warning(
                 "a fit failed",
                 metadata: ["perturbation": "\(perturbation)", "reason": "\(reason)"]
@@ -131,13 +138,15 @@ final class RunServer {
                     reason: reason
                 )
             )
-        case .heartbeat: break
+        case .heartbeat(let heartbeat): connections[id]?.heartbeat = heartbeat
         case .goodbye(let reason):
             log.info(
                 "worker leaves",
                 metadata: ["worker": "\(connection.name)", "why": "\(reason)"]
             )
             connections[id]?.stage = .leaving
+            noteDeparture(id, .goodbye)
+            events.note("worker_left", ["connection": "\(id)", "how": "goodbye"])
             tell(.workerLeft(WorkerID(id), .goodbye))
         case .childExited(let exit):
             log.warning(
@@ -169,6 +178,8 @@ final class RunServer {
                 return
             }
             connections[id]?.stage = .fitting
+            connections[id]?.joined = now
+            diary.tallies.workersJoined += 1
             connections[id]?.credit = RowCredit(limit: welcome.rowCreditBytes)
             connections[id]?.rows = RowAssembler(
                 rowBytes: welcome.rowBytes,
@@ -278,7 +289,9 @@ final class RunServer {
     }
 
     private func leave(_ id: UInt64, _ departure: Departure) {
-        guard let connection = connections.removeValue(forKey: id) else { return }
+        guard let connection = connections[id] else { return }
+        if connection.stage == .fitting { noteDeparture(id, departure) }
+        connections[id] = nil
         guard connection.stage == .fitting else { return }
         if case .processDied(let how) = departure {
             log.warning(
@@ -362,6 +375,7 @@ final class RunServer {
             case .write(let perturbation, _, let attempt):
                 guard let arrived else { continue }
                 workerOfRow[perturbation.rawValue] = arrived.worker
+                diary.tallies.rows += 1
                 let record = Journal.Record(
                     perturbation: perturbation.rawValue,
                     attempt: UInt32(attempt),
@@ -377,6 +391,7 @@ final class RunServer {
                 )
             case .discard(let perturbation, let reason, let sameDigest):
                 guard let arrived else { continue }
+                diary.tallies.rowsDropped += 1
                 if !sameDigest {
                     log.error(
                         "a second fit gave other numbers; the first is kept",
@@ -427,6 +442,7 @@ final class RunServer {
             "given_up",
             [
                 "perturbation": "\(perturbation.rawValue)", "kind": kind.rawValue,
+                "label": label(Int(perturbation.rawValue)),
                 "reasons": reasons.joined(separator: "; "),
             ]
         )

@@ -27,3 +27,14 @@ enum ServeOutcome: Equatable {
     /// A signal stopped the run; it can be resumed.
     case signalled(WatchedSignal)
 }
+
+extension ServeOutcome {
+    /// For the event log.
+    var description: String {
+        switch self {
+        case .settled: "every perturbation is settled"
+        case .stopped(let failure): failure.description
+        case .signalled(let signal): "stopped by \(signal)"
+        }
+    }
+}

@@ -1,4 +1,5 @@
 import ChildProcesses
+import Scheduling
 import Transport
 import WireProtocol
 
@@ -25,6 +26,10 @@ struct WorkerConnection {
     /// How the local child behind the link ended.
     var exitStatus: ExitStatus?
     var hello: Hello?
+    /// When it was welcomed.
+    var joined: Instant?
+    /// What it last said of itself.
+    var heartbeat: WorkerHeartbeat?
     var rows: RowAssembler?
     /// Bytes of rows that the worker may send before some are written.
     var credit: RowCredit?

@@ -72,21 +72,6 @@ package struct LineSplitter: Sendable {
         }
         if line.last == UInt8(ascii: "\r") { line.removeLast() }
         guard !line.isEmpty else { return nil }
-        var scalars = String.UnicodeScalarView()
-        for scalar in String(decoding: line, as: UTF8.self).unicodeScalars {
-            scalars.append(Self.isHarmless(scalar) ? scalar : "\u{FFFD}")
-        }
-        return String(scalars) + (isCut ? " ..." : "")
-    }
-
-    /// Whether a character neither moves the cursor nor reorders its neighbours.
-    private static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
-        if scalar == "\t" { return true }
-        switch scalar.properties.generalCategory {
-        case .control, .lineSeparator, .paragraphSeparator: return false
-        default: break
-        }
-        return !(0x202A...0x202E).contains(scalar.value)
-            && !(0x2066...0x2069).contains(scalar.value)
+        return HarmlessText.cleaned(String(decoding: line, as: UTF8.self)) + (isCut ? " ..." : "")
     }
 }

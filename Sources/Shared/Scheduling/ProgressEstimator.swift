@@ -59,6 +59,17 @@ package struct ProgressEstimator: Sendable {
         rate(since: samples[0], now: now) ?? rate(since: first, now: now)
     }
 
+    /// Cost per second since the watching began; nil while nothing was finished.
+    package func overallRatePerSecond(now: Instant) -> Double? { rate(since: first, now: now) }
+
+    /// Units per second at a rate of cost per second; nil while nothing was finished.
+    ///
+    /// Costs are not units: what a unit costs on average follows from those done.
+    package func unitsPerSecond(_ costPerSecond: Double?) -> Double? {
+        guard let costPerSecond, latest.doneCost > 0 else { return nil }
+        return costPerSecond * Double(latest.done) / latest.doneCost
+    }
+
     /// Seconds until everything is done at the present rate; nil while nothing was finished.
     package func secondsLeft(now: Instant) -> Double? {
         let left = max(0, latest.totalCost - latest.doneCost)
