@@ -16,6 +16,7 @@ import sys
 from connection import Channel, context
 from wire import (
     CONTROL, RESOURCE, ROW, TO_COORDINATOR, TO_WORKER, Frames, digest, read_control, require,
+    resource_digest,
 )
 
 
@@ -87,7 +88,8 @@ class Watch:
         self.contents[name][offset] = body[16:]
         whole = b"".join(self.contents[name][key] for key in sorted(self.contents[name]))
         if len(whole) == self.resources[name]["bytes"]:
-            require(digest(whole) == self.resources[name]["digest"], f"{name} has another digest")
+            announced = self.resources[name]["digest"]
+            require(resource_digest(name, whole) == announced, f"{name} has another digest")
             self.counts["resources"] += 1
             del self.contents[name]
 

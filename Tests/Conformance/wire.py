@@ -249,3 +249,21 @@ def digest(data):
     """The 128-bit XXH3 of bytes in canonical form."""
     value = _library.XXH3_128bits(bytes(data), len(data))
     return struct.pack(">QQ", value.high, value.low)
+
+
+def resource_digest(name, data):
+    """The digest that a resource is announced with."""
+    if not name.startswith(("block/", "control-tile/", "control-cells/")):
+        return digest(data)
+    digests = b""
+    while data:
+        require(len(data) >= 48 and data[:8] == b"CXSEGMNT", f"{name} holds no segment")
+        cells, _, payload = struct.unpack_from("<IIQ", data, 16)
+        tables = 48 + 8 * cells
+        require(len(data) >= tables + payload, f"a segment of {name} is cut short")
+        inner = digest(data[tables : tables + payload])
+        mark = digest(data[:32] + data[48:tables] + inner)
+        require(mark == data[32:48], f"a segment of {name} has another digest")
+        digests += mark
+        data = data[tables + payload :]
+    return digest(digests)

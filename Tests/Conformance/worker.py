@@ -11,7 +11,7 @@ import pathlib
 import sys
 
 from connection import Session
-from wire import CHUNK, control, digest, require, row_chunks
+from wire import CHUNK, control, digest, require, resource_digest, row_chunks
 
 
 class Worker:
@@ -86,7 +86,8 @@ class Worker:
             require(values["offset"] == len(content), "a chunk of another place")
             require(len(values["payload"]) == length, "a chunk of another length")
             content += values["payload"]
-        require(digest(content) == resource["digest"], f"{resource['name']} has another digest")
+        found = resource_digest(resource["name"], content)
+        require(found == resource["digest"], f"{resource['name']} has another digest")
         return content
 
     def work(self, lease, unit):

@@ -150,7 +150,7 @@ final class Stranger {
                     descriptor,
                     $0.baseAddress?.advanced(by: sent),
                     bytes.count - sent,
-                    Int32(MSG_NOSIGNAL.rawValue)
+                    Int32(MSG_NOSIGNAL)
                 )
             }
             if count < 0, errno != EAGAIN { return false }
