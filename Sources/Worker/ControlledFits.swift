@@ -217,8 +217,12 @@ private struct PhasedFitsLoop<Analysis: PhasedAnalysis> {
         let (analysis, setting) = (analysis, setting)
         let taken = admitted
         team.forEach(taken.count) { index in
-            FitFailPoint.pass(taken[index].perturbation)
-            begun[index] = Self.begin(taken[index], analysis, setting)
+            do throws(WorkerFailure) {
+                try FitFailPoint.pass(taken[index].perturbation)
+                begun[index] = Self.begin(taken[index], analysis, setting)
+            } catch {
+                begun[index] = .failure(error)
+            }
         }
         for (index, order) in admitted.enumerated() {
             switch begun[index] {

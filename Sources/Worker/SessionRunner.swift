@@ -11,37 +11,19 @@ import Synchronization
 import Transport
 import WireProtocol
 
-/// How a worker process ends.
-enum WorkerExit: Equatable {
-    /// Left in order.
-    case finished
-    /// The coordinator would not have it.
-    case refused(String)
-    /// The connection was lost or unusable.
-    case lost(String)
-
-    /// The exit status.
-    var status: Int32 {
-        switch self {
-        case .finished: 0
-        case .refused: 77
-        case .lost: 75
-        }
-    }
-}
-
-/// Runs one session over one link: the thin shell around `WorkerSession`.
+/// Runs a worker's session over one link after another: the thin shell around `WorkerSession`.
 ///
 /// One thread takes events from a mailbox and does what the session says; fits run on threads of
 /// their own and heartbeats come from the link's event loop, so that neither waits for the other.
 final class SessionRunner {
     private enum Event: Sendable {
-        case link(LinkEvent<CoordinatorMessage>)
-        case fitted(UInt32, FinishedRow)
-        case threw(UInt32, String)
+        case link(UInt32, LinkEvent<CoordinatorMessage>)
+        case fitted(Int, UInt32, FinishedRow)
+        case threw(Int, UInt32, String)
         case wants(ControlPiece)
         case damaged(ControlPiece)
         case terminate
+        case abandon
     }
 
     /// The greeting; the run is named in it once the connection's target is known.
@@ -58,9 +40,17 @@ final class SessionRunner {
     private var terms: RunTerms?
     private var fitting: Fitting?
     private var damages: [ControlPiece: Int] = [:]
-    private var leases: [UInt32: UInt64] = [:]
     private var digests: [String: Digest128] = [:]
+    /// Rows that are on the way or not yet durable.
     private var rows: [UInt32: FinishedRow] = [:]
+    /// Pieces that were asked for and have not come.
+    private var awaited: Set<ControlPiece> = []
+    /// Changes with the run: fits of an earlier one may still end.
+    private var generation = 0
+    private var orphans: Set<UInt32> = []
+    private var isDetached = false
+    private var backlog: [Event] = []
+    private var served: RunIdentity?
     private var exit: WorkerExit?
     private var linkIsClosed = false
 
@@ -69,21 +59,25 @@ final class SessionRunner {
     /// - Parameters:
     ///   - hello: The greeting; says how many threads fit and what memory they may use.
     ///   - log: Where odd events are told.
-    init(hello: Hello, log: Logger) {
+    ///   - comesBack: Whether another link may follow one that is lost.
+    init(hello: Hello, log: Logger, comesBack: Bool = false) {
         self.hello = hello
         self.log = log
         threads = JobThreads(threadCount: Int(hello.threads))
         memory = MemoryGate(bytes: Int(clamping: hello.memoryBytes / 2))
         session = WorkerSession(
             threads: Int(hello.threads),
-            prefetchBytes: max(hello.memoryBytes / 4, 1 << 20)
+            prefetchBytes: max(hello.memoryBytes / 4, 1 << 20),
+            comesBack: comesBack,
+            isAgain: hello.incarnation > 0
         )
     }
 
-    /// The receiver of the link's events.
+    /// The receiver of the next link's events.
     var onEvent: LinkEventHandler<CoordinatorMessage> {
         let mailbox = mailbox
-        return { mailbox.post(.link($0)) }
+        let incarnation = hello.incarnation
+        return { mailbox.post(.link(incarnation, $0)) }
     }
 
     /// Asks the session to finish what it is fitting and leave; callable from any thread.
@@ -92,12 +86,31 @@ final class SessionRunner {
         return { mailbox.post(.terminate) }
     }
 
-    /// Greets and works until the session ends.
+    /// Asks the session to leave at once, with a word to the coordinator; callable from any thread.
+    var abandon: @Sendable () -> Void {
+        let mailbox = mailbox
+        return { mailbox.post(.abandon) }
+    }
+
+    /// Greets and works until the session ends or the link does.
     func run(over link: WorkerLink) -> WorkerExit {
         self.link = link
         send(.hello(hello))
+        if isDetached {
+            isDetached = false
+            tell(.reconnected)
+        }
         while exit == nil {
-            for event in mailbox.take() where exit == nil { handle(event) }
+            let events = backlog + mailbox.take(waitingAtMost: backlog.isEmpty ? nil : 0)
+            backlog = []
+            // What else came with a link's end is kept: fits go on without a link.
+            for event in events {
+                if exit == nil { handle(event) } else { backlog.append(event) }
+            }
+        }
+        if isDetached {
+            link.close()
+            return exit ?? .lost("the link ended")
         }
         flush(link, milliseconds: 5000)
         link.close()
@@ -105,33 +118,58 @@ final class SessionRunner {
         return exit ?? .lost("the session ended without a reason")
     }
 
+    /// Makes ready for another link after one that was lost.
+    ///
+    /// - Returns: False when nothing of this session can be used any more.
+    func continues(as incarnation: UInt32) -> Bool {
+        guard isDetached else { return false }
+        hello.incarnation = incarnation
+        link = nil
+        linkIsClosed = false
+        exit = nil
+        fetcher = ResourceFetcher()
+        digests = [:]
+        damages = [:]
+        return true
+    }
+
     /// Waits until the link has ended: a process that goes earlier may take its last words with it.
     private func awaitClosure(milliseconds: Int) {
         let deadline = monotonicNanoseconds() + UInt64(milliseconds) * 1_000_000
         while monotonicNanoseconds() < deadline {
-            for case .link(.closed) in mailbox.take(waitingAtMost: 50) { return }
+            for case .link(_, .closed) in mailbox.take(waitingAtMost: 50) { return }
         }
     }
 
     private func handle(_ event: Event) {
         switch event {
-        case .link(.message(let message)): receive(message)
-        case .link(.closed(.certificateRefused(let reason))) where terms == nil:
+        // The last words of a link that was given up.
+        case .link(let incarnation, _) where incarnation != hello.incarnation: return
+        case .link(_, .message(let message)): receive(message)
+        case .link(_, .closed(.certificateRefused(let reason))) where terms == nil:
             linkIsClosed = true
             exit = .refused("it does not accept the certificate of --tls-cert (\(reason))")
-        case .link(.closed(let closure)):
+        case .link(_, .closed(let closure)):
             linkIsClosed = true
             tell(.linkClosed("\(closure)"))
-        case .fitted(let perturbation, let row):
+        case .fitted(let generation, let perturbation, _) where generation != self.generation,
+            .threw(let generation, let perturbation, _) where generation != self.generation:
+            guard orphans.remove(perturbation) != nil else { return }
+            tell(.fitThrew(PerturbationIndex(perturbation), reason: "it is of another run"))
+        case .fitted(_, let perturbation, let row):
             rows[perturbation] = row
             pulse.ended(perturbation)
             tell(.fitFinished(PerturbationIndex(perturbation), rowBytes: UInt64(row.bytes.count)))
-        case .threw(let perturbation, let reason):
+        case .threw(_, let perturbation, let reason):
             pulse.ended(perturbation)
             tell(.fitThrew(PerturbationIndex(perturbation), reason: reason))
         case .wants(let piece): fetch(piece)
         case .damaged(let piece): pieceDamaged(piece)
         case .terminate: tell(.terminateRequested)
+        case .abandon:
+            let reason = "its parent process is gone"
+            send(.goodbye(reason: reason))
+            exit = .lost(reason)
         }
     }
 
@@ -150,14 +188,37 @@ final class SessionRunner {
                 tell(.resourceMissing(name, reason: reason))
             }
         case .lease(let grant): granted(grant)
-        case .rowsDurable(_, let credit):
+        case .rowsDurable(let perturbations, let credit):
+            if !perturbations.isEmpty { tell(.rowsDurable(indices(perturbations))) }
             if credit > 0 { tell(.creditReturned(credit)) }
         case .heartbeat: break
         case .finish: tell(.finishRequested)
+        case .revoke(let part): tell(.revoked(LeaseID(part.lease), indices(part.perturbations)))
+        case .cancel(let lease, let perturbation):
+            tell(.cancelled(LeaseID(lease), PerturbationIndex(perturbation)))
+        case .offerAnswer(let answer):
+            tell(
+                .offerAnswered(
+                    LeaseID(answer.lease),
+                    wanted: indices(answer.wanted),
+                    unneeded: indices(answer.unneeded)
+                )
+            )
+        case .endProcess(let reason):
+            log.error("ended by the coordinator", metadata: ["why": "\(reason)"])
+            // A fit cannot be stopped from outside, so nothing may wait for it.
+            _exit(WorkerExit.endedStatus)
         }
     }
 
+    private func indices(_ perturbations: [UInt32]) -> [PerturbationIndex] {
+        perturbations.map { PerturbationIndex($0) }
+    }
+
     private func greeted(_ welcome: Welcome) {
+        let identity = RunIdentity(welcome)
+        let isSameRun = served == nil || served == identity
+        served = identity
         do throws(WorkerFailure) {
             terms = try RunTerms(welcome)
         } catch {
@@ -171,17 +232,39 @@ final class SessionRunner {
             silence: .milliseconds(Int64(welcome.silenceMilliseconds)),
             sending: { .heartbeat(pulse.heartbeat) }
         )
+        if !isSameRun { forgetRun() }
+        // What every fit needs is here already if this is the run of the link before.
+        let resources = fitting == nil ? welcome.resources.map { ResourceDemand($0) } : []
         tell(
             .welcomed(
-                resources: welcome.resources.map { ResourceDemand($0) },
-                rowCreditBytes: welcome.rowCreditBytes
+                resources: resources,
+                rowCreditBytes: welcome.rowCreditBytes,
+                keepsRows: isSameRun
             )
         )
+        for piece in awaited { request(piece) }
+    }
+
+    /// Lets go of everything that belongs to a run which this coordinator does not serve.
+    private func forgetRun() {
+        generation += 1
+        orphans = []
+        for perturbation in session.runningPerturbations {
+            pulse.ended(perturbation.rawValue)
+            if case .alone = fitting {
+                // Its thread goes on until the fit ends.
+                orphans.insert(perturbation.rawValue)
+            } else {
+                tell(.fitThrew(perturbation, reason: "it is of another run"))
+            }
+        }
+        fitting = nil
+        pieces = nil
+        awaited = []
     }
 
     private func granted(_ grant: LeaseGrant) {
         for unit in grant.perturbations {
-            leases[unit.index] = grant.lease
             digests[unit.block.name] = Digest128(
                 high: unit.block.digest.high,
                 low: unit.block.digest.low
@@ -256,12 +339,14 @@ final class SessionRunner {
 
     private var delegate: ControlledFitsDelegate {
         let mailbox = mailbox
+        let generation = generation
         return ControlledFitsDelegate(
             fetch: { mailbox.post(.wants($0)) },
             ended: { perturbation, outcome in
                 switch outcome {
-                case .success(let row): mailbox.post(.fitted(perturbation, row))
-                case .failure(let failure): mailbox.post(.threw(perturbation, "\(failure)"))
+                case .success(let row): mailbox.post(.fitted(generation, perturbation, row))
+                case .failure(let failure):
+                    mailbox.post(.threw(generation, perturbation, "\(failure)"))
                 }
             },
             damaged: { mailbox.post(.damaged($0)) }
@@ -269,13 +354,20 @@ final class SessionRunner {
     }
 
     private func fetch(_ piece: ControlPiece) {
-        guard let demand = pieces.flatMap({ piece.demand(among: $0) }) else { return }
+        awaited.insert(piece)
+        request(piece)
+    }
+
+    private func request(_ piece: ControlPiece) {
+        let isWelcome = session.phase == .working || session.phase == .leaving
+        guard isWelcome, let demand = pieces.flatMap({ piece.demand(among: $0) }) else { return }
         for request in fetcher.begin(demand) { send(.fetch(request)) }
     }
 
     private func arrived(_ piece: ControlPiece, _ name: String) {
         guard case .together(let fits, _) = fitting, let bytes = fetcher.bytes(name) else { return }
         fetcher.release(name)
+        awaited.remove(piece)
         fits.arrived(piece, bytes: bytes)
     }
 
@@ -317,6 +409,19 @@ final class SessionRunner {
                     reason: reason
                 )
             )
+        case .forgetRow(let perturbation):
+            rows[perturbation.rawValue] = nil
+        case .sendReturned(let lease, let perturbations):
+            for part in perturbations.map(\.rawValue).parts(
+                of: ProtocolLimits.leasedPerturbations
+            ) {
+                send(.returned(LeasePart(lease: lease.rawValue, perturbations: part)))
+            }
+        case .offerRows(let kept, let running):
+            for part in OfferedRow.messages(kept, running, rows) { send(.rowsOffered(part)) }
+        case .reconnect(let reason):
+            isDetached = true
+            exit = .lost(reason)
         case .sendGoodbye(let reason):
             send(.goodbye(reason: reason))
         case .exit(.finished): exit = .finished
@@ -359,22 +464,23 @@ final class SessionRunner {
         let mailbox = mailbox
         let link = link
         let memory = memory
+        let generation = generation
         threads.submit {
             if let link { flush(link, milliseconds: 20) }
             let need = LoneFits.memoryNeeded(blockBytes: order.block.count)
             memory.enter(need)
             defer { memory.leave(need) }
-            FitFailPoint.pass(order.perturbation)
             do throws(WorkerFailure) {
-                mailbox.post(.fitted(order.perturbation, try fits.fit(order)))
+                try FitFailPoint.pass(order.perturbation)
+                mailbox.post(.fitted(generation, order.perturbation, try fits.fit(order)))
             } catch {
-                mailbox.post(.threw(order.perturbation, "\(error)"))
+                mailbox.post(.threw(generation, order.perturbation, "\(error)"))
             }
         }
     }
 
     private func sendRow(_ perturbation: UInt32, lease: UInt64) {
-        guard let row = rows.removeValue(forKey: perturbation) else { return }
+        guard let row = rows[perturbation] else { return }
         let chunks = RowChunk.chunks(
             lease: lease,
             perturbation: perturbation,
@@ -391,73 +497,5 @@ final class SessionRunner {
         } catch {
             exit = .lost("\(error)")
         }
-    }
-}
-
-/// Waits until the operating system has everything that was sent, but not for ever.
-private func flush(_ link: WorkerLink, milliseconds: Int) {
-    var waited = 0
-    while link.queuedBytes > 0, waited < milliseconds * 20 {
-        usleep(50)
-        waited += 1
-    }
-}
-
-extension ControlPiece {
-    /// What to fetch for a piece; nil for one that the run does not have.
-    fileprivate func demand(among pieces: ControlPieces) -> ResourceDemand? {
-        switch self {
-        case .tile(let index) where pieces.tiles.indices.contains(index):
-            let tile = pieces.tiles[index]
-            return ResourceDemand(
-                name: resource,
-                bytes: UInt64(tile.byteCount),
-                digest: tile.digest
-            )
-        case .cells(let index) where pieces.cellRuns.indices.contains(index):
-            let run = pieces.cellRuns[index]
-            return ResourceDemand(
-                name: resource,
-                bytes: UInt64(run.bytes.count),
-                digest: run.digest
-            )
-        case .tile, .cells: return nil
-        }
-    }
-}
-
-extension ResourceDemand {
-    /// The session's form of what a message announces.
-    fileprivate init(_ description: ResourceDescription) {
-        self.init(
-            name: description.name,
-            bytes: description.bytes,
-            digest: .init(high: description.digest.high, low: description.digest.low)
-        )
-    }
-}
-
-/// What a heartbeat says, kept where the event loop can read it at any time.
-private final class Pulse: Sendable {
-    private let state = Mutex((finished: UInt64(0), running: Set<UInt32>()))
-
-    func began(_ perturbation: UInt32) {
-        state.withLock { _ = $0.running.insert(perturbation) }
-    }
-
-    func ended(_ perturbation: UInt32) {
-        state.withLock {
-            $0.running.remove(perturbation)
-            $0.finished += 1
-        }
-    }
-
-    var heartbeat: WorkerHeartbeat {
-        let (finished, running) = state.withLock { ($0.finished, $0.running.sorted()) }
-        return WorkerHeartbeat(
-            finishedPerturbations: finished,
-            runningPerturbations: running,
-            residentBytes: UInt64(ProcessMemory.residentBytes() ?? 0)
-        )
     }
 }

@@ -21,7 +21,11 @@ struct Supervisor {
     }
 
     /// Connects, greets as a supervisor, reports and leaves.
-    func report(_ status: ExitStatus) {
+    ///
+    /// - Parameters:
+    ///   - status: How the child ended.
+    ///   - description: The same for people, with what else is known.
+    func report(_ status: ExitStatus, _ description: String) {
         do {
             let plan = try ConnectionPlan(target, credentials)
             guard let address = plan.addresses.first else { return }
@@ -52,7 +56,7 @@ struct Supervisor {
                     .childExited(
                         ChildExit(
                             workerID: hello.workerID,
-                            description: "\(status)",
+                            description: description,
                             status: wire(status)
                         )
                     )

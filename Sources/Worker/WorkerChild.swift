@@ -1,6 +1,7 @@
 import ChildProcesses
 import ComputeThreads
 import Foundation
+import Glibc
 import Logging
 import NodeTopology
 import Synchronization
@@ -31,8 +32,8 @@ struct WorkerChild {
 
     /// Works until the session ends; over TCP a lost coordinator is looked for again.
     ///
-    /// Every connection is a session of its own. Rows that the lost one did not take are fitted
-    /// again by whoever is given them.
+    /// Every connection is a session of its own. What the lost one had begun is finished meanwhile, and
+    /// the next one begins by offering the rows.
     ///
     /// - Returns: The exit status.
     func run() throws -> Int32 {
@@ -48,14 +49,17 @@ struct WorkerChild {
             numaNode: placement?.numaNode.map { UInt32($0) }
         )
         let stop = StopRequest()
-        let signals = try SignalWatch.start([.terminate, .interrupt, .user1]) { _ in stop.ask() }
+        let signals = try SignalWatch.start([.terminate, .interrupt, .user1, .hangup]) { _ in
+            stop.ask()
+        }
         defer { signals.stop() }
-        if let lifeline = command.lifeline { try ParentWatch.start(descriptor: lifeline) }
+        try watchParent(stop)
+        Self.offerToTheKernel()
         let loops = EventLoops()
         var patience = command.connectTimeout
+        var runner = SessionRunner(hello: hello, log: log, comesBack: comesBack)
         while true {
-            let runner = SessionRunner(hello: hello, log: log)
-            stop.forward(to: runner.terminate)
+            stop.forward(to: runner)
             switch try connect(stop, loops, patience, runner.onEvent) {
             case .success(let connected):
                 runner.hello.runID = connected.runID
@@ -68,6 +72,9 @@ struct WorkerChild {
                     metadata: ["why": "\(reason)"]
                 )
                 hello.incarnation += 1
+                if !runner.continues(as: hello.incarnation) {
+                    runner = SessionRunner(hello: hello, log: log, comesBack: comesBack)
+                }
                 patience = command.reconnectTimeout
             case .failure(let failure):
                 if stop.isAsked {
@@ -78,6 +85,31 @@ struct WorkerChild {
                 return hello.incarnation > 0 && failure.status == 69 ? 75 : failure.status
             }
         }
+    }
+
+    /// Sees to it that this process does not outlive its parent.
+    private func watchParent(_ stop: StopRequest) throws {
+        guard let lifeline = command.lifeline else { return }
+        if case .descriptor = target {
+            // The parent is the coordinator: there is nobody left to take leave of.
+            try ParentWatch.start(descriptor: lifeline)
+            return
+        }
+        try ParentWatch.start(descriptor: lifeline) {
+            // A word to the coordinator, or it would blame what is being fitted for the end.
+            stop.abandon()
+            sleep(2)
+            _exit(75)
+        }
+    }
+
+    /// Makes this process the one that the kernel ends when memory runs out: its work is done again
+    /// by another, which cannot be said of a coordinator or a supervisor on the same machine.
+    private static func offerToTheKernel() {
+        let descriptor = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        _ = "500".withCString { write(descriptor, $0, 3) }
     }
 
     /// Whether a lost coordinator may be found again.
@@ -204,26 +236,40 @@ struct WorkerChild {
 
 /// Whether somebody asked the process to stop, and the session that is to hear of it.
 private final class StopRequest: Sendable {
-    private let state = Mutex((isAsked: false, session: (@Sendable () -> Void)?.none))
+    private struct State: Sendable {
+        var isAsked = false
+        var terminate: (@Sendable () -> Void)?
+        var abandon: (@Sendable () -> Void)?
+    }
+
+    private let state = Mutex(State())
 
     var isAsked: Bool { state.withLock(\.isAsked) }
 
-    /// Asks; callable from any thread.
-    func ask() {
+    /// Asks to leave in order; callable from any thread.
+    func ask() { request(\.terminate) }
+
+    /// Asks to leave without finishing anything; callable from any thread.
+    func abandon() { request(\.abandon) }
+
+    private func request(_ way: @Sendable (State) -> (@Sendable () -> Void)?) {
         let session = state.withLock { state in
             state.isAsked = true
-            return state.session
+            return way(state)
         }
         session?()
     }
 
     /// Names the session of this moment, which hears at once of what was asked before.
-    func forward(to session: @escaping @Sendable () -> Void) {
+    func forward(to session: SessionRunner) {
+        let terminate = session.terminate
+        let abandon = session.abandon
         let isAsked = state.withLock { state in
-            state.session = session
+            state.terminate = terminate
+            state.abandon = abandon
             return state.isAsked
         }
-        if isAsked { session() }
+        if isAsked { terminate() }
     }
 }
 

@@ -22,6 +22,7 @@ struct WorkerParent {
         var status: Int32 = 0
         var deaths = 0
         var isEnding = false
+        var memoryKills = OutOfMemoryKills()
     }
 
     private static let deathsBeforeGivingUp = 20
@@ -55,7 +56,7 @@ struct WorkerParent {
     /// - Returns: The exit status: 0 when all left in order, otherwise that of the first that did not.
     func run() throws -> Int32 {
         let mailbox = mailbox
-        let signals = try SignalWatch.start([.terminate, .interrupt, .user1]) {
+        let signals = try SignalWatch.start([.terminate, .interrupt, .user1, .hangup]) {
             mailbox.post(.signal($0))
         }
         defer { signals.stop() }
@@ -77,13 +78,14 @@ struct WorkerParent {
                     state.isEnding = true
                     if state.status == 0 { state.status = 75 }
                     for child in state.children.values { child.terminate(grace: Self.grace) }
-                case .ended(let slot, .exited(let code)):
+                case .ended(let slot, .exited(let code)) where code != WorkerExit.endedStatus:
                     state.children[slot] = nil
                     if state.status == 0 { state.status = code }
                 case .ended(let slot, let death):
                     state.children[slot] = nil
-                    try died(death, slot, executable, &state)
-                    if !state.isEnding { supervisor.report(death) }
+                    let how = "\(death)" + (state.memoryKills.explain(death.isKill) ?? "")
+                    try died(how, slot, executable, &state)
+                    if !state.isEnding { supervisor.report(death, how) }
                 }
             }
         }
@@ -92,14 +94,14 @@ struct WorkerParent {
 
     /// Starts another child for one that was killed; telling about it takes its time and comes later.
     private func died(
-        _ death: ExitStatus,
+        _ how: String,
         _ slot: Int,
         _ executable: String,
         _ state: inout State
     ) throws {
         state.deaths += 1
         guard !state.isEnding else { return }
-        log.warning("a worker process died", metadata: ["how": "\(death)"])
+        log.warning("a worker process died", metadata: ["how": "\(how)"])
         if state.deaths < Self.deathsBeforeGivingUp {
             state.children[slot] = try start(executable, slot)
         } else {

@@ -37,21 +37,23 @@ struct ResumeTests {
     @Test(
         "wherever the coordinator was killed",
         arguments: [
-            ("frozen", 0), ("rows-saved", 0), ("rows-journalled", 12), ("before-publication", 12),
-            ("before-rename", 12), ("after-rename", 12),
+            ("reading", 0), ("frozen", 0), ("laid-out", 0), ("recorded", 0), ("rows-saved", 0),
+            ("rows-journalled", 12), ("before-publication", 12), ("completed", 12),
+            ("before-rename", 12), ("after-rename", 12), ("reported", 12),
         ]
     )
     func failPoints(place: String, journalled: Int) throws {
         let expected = try undisturbed(screen)
         let run = try interrupted(place)
-        #expect(run.folder.exists(run.output) == (place == "after-rename"))
+        let isPublished = ["after-rename", "reported"].contains(place)
+        #expect(run.folder.exists(run.output) == isPublished)
         #expect(run.journalledRows.count == journalled)
         let before = run.fits
         let ended = try run.run(Run.oneWorker + ["--resume"])
         #expect(ended.status == .exited(code: 0), "\(ended.errors)")
         #expect(expected.firstDifference(from: run.result) == nil)
         if journalled == 12 { #expect(run.fits == before, "no row is fitted twice") }
-        if place == "after-rename" {
+        if isPublished {
             #expect(!run.folder.exists(run.directory + "/journal.bin"))
         } else {
             #expect(try run.report().resumedRows == journalled)
@@ -77,8 +79,8 @@ struct ResumeTests {
     }
 
     @Test(
-        "when the journal is damaged, with the records before the damage",
-        arguments: [(3, 0), (20, 0), (24, 0), (24 + 3 * 32 + 5, 3), (24 + 7 * 32 + 31, 7)]
+        "when the journal is damaged, without the damaged record, or anew without its header",
+        arguments: [(3, 0), (20, 0), (24, 11), (24 + 3 * 32 + 5, 11), (24 + 7 * 32 + 31, 11)]
     )
     func damagedJournal(place: Int, kept: Int) throws {
         let expected = try undisturbed(screen)
@@ -91,6 +93,8 @@ struct ResumeTests {
         #expect(ended.status == .exited(code: 0), "\(ended.errors)")
         #expect(expected.firstDifference(from: run.result) == nil)
         #expect(try run.report().resumedRows == kept)
+        let refitted = run.fits.filter { $0.value > 1 }.count
+        #expect(refitted == 12 - kept)
     }
 
     @Test("when rows or the frozen state were damaged meanwhile", arguments: [true, false])

@@ -160,10 +160,16 @@ struct Screen {
             try column.setAttribute("encoding-version", "0.2.0")
             try column.setAttribute("ordered", false)
             try column.writeTexts("categories", categories)
-            try column.writeNumbers(
-                "codes",
-                labels.map { Int8(categories.firstIndex(of: $0) ?? -1) }
+            let positions = Dictionary(
+                uniqueKeysWithValues: categories.enumerated().map { ($0.element, $0.offset) }
             )
+            let codes = labels.map { positions[$0] ?? -1 }
+            // As pandas does, in the smallest integers that hold them.
+            if categories.count <= 127 {
+                try column.writeNumbers("codes", codes.map { Int8($0) })
+            } else {
+                try column.writeNumbers("codes", codes.map { Int16($0) })
+            }
         }
         let table = try root.createGroup("var")
         try table.setAttribute("_index", "_index")

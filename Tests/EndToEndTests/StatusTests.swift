@@ -1,5 +1,4 @@
 import ChildProcesses
-import ComputeThreads
 import Foundation
 import Glibc
 import Monitoring
@@ -33,8 +32,11 @@ struct StatusTests {
         return try #require(text.split(separator: ":").last.flatMap { Int($0) })
     }
 
-    private func asked(_ port: Int) throws -> RunStatus {
-        try waitFor { try await StatusClient.status(host: "127.0.0.1", port: port) }
+    /// What a run says of itself at its status port; nil when nobody answers.
+    private func asked(_ run: Run, _ port: Int) throws -> RunStatus? {
+        let ended = try status(run, ["--connect", "127.0.0.1:\(port)", "--json"])
+        guard ended.status == .exited(code: 0) else { return nil }
+        return try RunStatus(json: Array(ended.output.utf8))
     }
 
     @Test("a run that waits for workers, then has one, then is over; its bytes are as ever")
@@ -50,7 +52,7 @@ struct StatusTests {
         var waiting: RunStatus?
         #expect(
             try eventually(20) {
-                waiting = try asked(port)
+                waiting = try asked(run, port)
                 return waiting?.perturbations != nil
             }
         )
@@ -99,7 +101,7 @@ struct StatusTests {
         let port = try port(of: run)
         var seen: RunStatus?
         let isFitting = eventually(20) {
-            guard let status = try? asked(port) else { return false }
+            guard let status = try? asked(run, port) else { return false }
             if status.workers.first?.running.isEmpty == false { seen = status }
             return seen != nil
         }
@@ -126,7 +128,7 @@ struct StatusTests {
         #expect(killed.status == .signalled(number: SIGKILL, coreDumped: false))
         let stopped = try recorded(run)
         #expect(stopped.standing == .stopped && stopped.phase == nil)
-        #expect(stopped.perturbations?.done == 12 && stopped.method == "nb-glm")
+        #expect(stopped.perturbations?.done == 12 && stopped.method == "nb_glm")
         #expect(stopped.progress?.secondsLeft == nil)
         let remedy = try #require(stopped.remedy)
         #expect(remedy.contains("--resume") && !remedy.contains("--force"))
@@ -177,21 +179,24 @@ struct StatusTests {
     @Test("a port that is taken ends the run before it reads")
     func takenPort() throws {
         let run = try Run(screen)
-        let endpoint = try waitFor {
-            try await StatusEndpoint.start(
-                host: "127.0.0.1",
-                port: 0,
-                allowsAnyHost: false,
-                status: {
-                    RunStatus(release: "", standing: .live, method: "", runDirectory: "")
-                }
-            )
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listener) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                _ = bind(listener, $0, length)
+                _ = listen(listener, 1)
+                _ = getsockname(listener, $0, &length)
+            }
         }
-        let ended = try run.run(Run.oneWorker + ["--status-port", "\(endpoint.port)"])
+        let port = UInt16(bigEndian: address.sin_port)
+        let ended = try run.run(Run.oneWorker + ["--status-port", "\(port)"])
         #expect(ended.status == .exited(code: 73), "\(ended.errors)")
-        #expect(ended.errors.contains("127.0.0.1:\(endpoint.port)"))
+        #expect(ended.errors.contains("127.0.0.1:\(port)"))
         #expect(ended.errors.contains("--status-port"))
         #expect(try run.folder.names() == ["screen.h5ad"])
-        try waitFor { await endpoint.close() }
     }
 }

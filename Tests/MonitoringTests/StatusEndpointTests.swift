@@ -150,6 +150,7 @@ struct StatusEndpointTests {
             let some = "Cookie: " + String(repeating: "x", count: 8 << 10) + "\r\n"
             #expect(try request(port, "GET /healthz", more: some).status == 200)
             let client = try RawClient(port: port)
+            client.send("GET /")
             let path = String(repeating: "x", count: 10 << 10)
             for _ in 0..<100 where client.send(path) {}
             #expect(client.received() == "", "a path without end is cut off")

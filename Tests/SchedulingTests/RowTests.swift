@@ -44,7 +44,9 @@ struct RowTests {
         let lease = bench.join(2).grants.first?.lease
         #expect(lease?.perturbations == [0, 1])
         bench.send(.started(2, 2, 0))
-        #expect(bench.row(1, 1, 0) == [.write(0, from: 1, attempt: 2)])
+        #expect(
+            bench.row(1, 1, 0) == [.cancel(2, 2, 0), .write(0, from: 1, attempt: 2)]
+        )
         // The second worker is still busy with it, so it is given nothing instead yet.
         #expect(bench.scheduler.workerStatuses.map(\.unfinishedCount) == [2])
         let actions = bench.row(2, 2, 0)

@@ -15,11 +15,15 @@ private func leased(_ perturbations: [UInt32], bytes: UInt64 = 10) -> [LeasedUni
 private let cache = ResourceDemand(name: "cache", bytes: 50, digest: someDigest)
 
 /// A session whose invariants are checked after every event.
-private final class SessionBench {
+final class SessionBench {
     var session: WorkerSession
 
-    init(threads: Int = 1, prefetchBytes: UInt64 = 1000) {
-        session = WorkerSession(threads: threads, prefetchBytes: prefetchBytes)
+    init(threads: Int = 1, prefetchBytes: UInt64 = 1000, comesBack: Bool = false) {
+        session = WorkerSession(
+            threads: threads,
+            prefetchBytes: prefetchBytes,
+            comesBack: comesBack
+        )
     }
 
     @discardableResult
@@ -86,7 +90,7 @@ struct WorkerSessionTests {
                 == [.release("block 3"), .sendRow(3, lease: 7)]
         )
         #expect(bench.session.heldCount == 1)
-        #expect(bench.send(.rowSent(3)) == [])
+        #expect(bench.send(.rowSent(3)) == [.forgetRow(3)])
         #expect(bench.session.heldCount == 0)
         #expect(bench.session.sentRowCount == 1)
     }
@@ -290,9 +294,9 @@ struct WorkerSessionTests {
         #expect(bench.send(.leaseGranted(3, solo: false, units: leased([4]))) == [])
         #expect(bench.send(.fitFinished(0, rowBytes: 10)).last == .sendRow(0, lease: 1))
         #expect(bench.send(.fitFinished(1, rowBytes: 10)) == [.release("block 1")])
-        #expect(bench.send(.rowSent(0)) == [])
+        #expect(bench.send(.rowSent(0)) == [.forgetRow(0)])
         #expect(bench.send(.creditReturned(10)) == [.sendRow(1, lease: 1)])
-        let last = bench.send(.rowSent(1))
+        let last = bench.send(.rowSent(1)).dropFirst()
         #expect(last.count == 2)
         guard case .sendGoodbye = last.first else {
             Issue.record("expected a goodbye, got \(last)")
@@ -345,35 +349,47 @@ struct WorkerSessionTableTests {
         ("finishRequested", .finishRequested),
         ("terminateRequested", .terminateRequested),
         ("linkClosed", .linkClosed("reset")),
+        ("rowsDurable", .rowsDurable([2])),
+        ("revoked", .revoked(2, [5])),
+        ("cancelled", .cancelled(1, 4)),
+        ("offerAnswered", .offerAnswered(9, wanted: [8], unneeded: [2])),
+        ("reconnected", .reconnected),
     ]
 
-    /// The phase after each event, in the order of `events`: g, w, l, e for the four phases.
+    /// The phase after each event, in the order of `events`: each phase by its first letter.
     private static let phaseAfter: [SessionPhase: String] = [
-        .greeting: "w e g g g e g g g g e e e",
-        .working: "w e w w w w w w w w l l e",
-        .leaving: "l e l l l l l l l l l l e",
-        .ended: "e e e e e e e e e e e e e",
+        .greeting: "w e g g g e g g g g e e d g g g g g",
+        .working: "w e w w w w w w w w l l d w w w w w",
+        .detached: "d e d d d d d d d d d e d d d d d g",
+        .leaving: "l e l l l l l l l l l l e l l l l l",
+        .ended: "e e e e e e e e e e e e e e e e e e",
     ]
 
     /// What each event makes the worker do, in the order of `events`; `-` for nothing.
     private static let actionsAfter: [SessionPhase: String] = [
-        .greeting: "fetch exit - - - goodbye+exit - - - - goodbye+exit goodbye+exit exit",
+        .greeting: "fetch exit - - - goodbye+exit - - - - goodbye+exit goodbye+exit reconnect "
+            + "- - - returned -",
         .working: "- exit - fetch failed+release fetch release+row release+failed - - "
-            + "release release exit",
-        .leaving: "- exit - - - - release+row release+failed - - - - exit",
-        .ended: "- - - - - - - - - - - - -",
+            + "release release release+reconnect forget release+returned - returned+forget -",
+        .detached: "- exit - - - - - - - - - exit - forget - - returned+forget -",
+        .leaving: "- exit - - - - release+row release+failed - - - - exit forget - - "
+            + "returned+forget -",
+        .ended: "- - - - - - - - - - - - - - - - - -",
     ]
 
-    /// A session in the phase: outside of greeting, unit 3 is being sent, unit 4 runs and, while
-    /// working, the block of unit 5 is on the way.
+    /// A session in the phase: outside of greeting, the row of unit 2 is kept, unit 3 is being sent,
+    /// unit 4 runs and, while working, the block of unit 5 is on the way.
     private func bench(in phase: SessionPhase) -> SessionBench {
-        let bench = SessionBench(threads: 1)
+        let bench = SessionBench(threads: 1, comesBack: phase != .ended)
         guard phase != .greeting else { return bench }
         bench.welcome(credit: 100)
-        _ = bench.lease(1, [3, 4])
+        _ = bench.lease(1, [2, 3, 4])
+        bench.send(.fitFinished(2, rowBytes: 1))
+        bench.send(.rowSent(2))
         bench.send(.fitFinished(3, rowBytes: 1))
         bench.send(.leaseGranted(2, solo: false, units: leased([5])))
         if phase == .leaving { bench.send(.terminateRequested) }
+        if phase == .detached { bench.send(.linkClosed("reset")) }
         if phase == .ended { bench.send(.linkClosed("reset")) }
         return bench
     }
@@ -386,6 +402,10 @@ struct WorkerSessionTableTests {
         case .startFit: "fit"
         case .sendRow: "row"
         case .sendFitFailed: "failed"
+        case .forgetRow: "forget"
+        case .sendReturned: "returned"
+        case .offerRows: "offer"
+        case .reconnect: "reconnect"
         case .sendGoodbye: "goodbye"
         case .exit: "exit"
         }
@@ -407,10 +427,14 @@ struct WorkerSessionTableTests {
         }
     }
 
-    @Test("The link closing is a loss, unless the worker was leaving anyway")
+    @Test("The link closing is a loss, unless the worker was leaving anyway or comes back")
     func exits() {
-        #expect(bench(in: .greeting).send(.linkClosed("reset")) == [.exit(.lost("reset"))])
-        #expect(bench(in: .working).send(.linkClosed("reset")) == [.exit(.lost("reset"))])
+        let local = SessionBench()
+        #expect(local.send(.linkClosed("reset")) == [.exit(.lost("reset"))])
+        let working = SessionBench()
+        working.welcome()
+        #expect(working.send(.linkClosed("reset")) == [.exit(.lost("reset"))])
+        #expect(bench(in: .greeting).send(.linkClosed("reset")) == [.reconnect("reset")])
         #expect(bench(in: .leaving).send(.linkClosed("reset")) == [.exit(.finished)])
         #expect(
             bench(in: .greeting).send(.refused("another build", retry: false))

@@ -148,6 +148,34 @@ import WireProtocol
         }
     }
 
+    @Test func partsOfLeasesAndOffersAreBounded() {
+        let many = (0..<UInt32(1025)).map { $0 }
+        for perturbations in [[], [1, 1], Array(many.prefix(513))] {
+            let part = LeasePart(lease: 1, perturbations: perturbations)
+            #expect(field(refusedIn: CoordinatorMessage.revoke(part)) == "perturbations")
+            #expect(field(refusedIn: WorkerMessage.returned(part)) == "perturbations")
+        }
+        let twice = [1, 1].map { OfferedRow(perturbation: $0, digest: Sample.digest) }
+        #expect(field(refusedIn: WorkerMessage.rowsOffered(twice)) == "rows")
+        let tooMany = many.map { OfferedRow(perturbation: $0, digest: nil) }
+        #expect(field(refusedIn: WorkerMessage.rowsOffered(tooMany)) == "rows")
+        for (wanted, unneeded, name): ([UInt32], [UInt32], String) in [
+            (many, [], "wanted"), ([], many, "unneeded"), ([1], [2, 1], "wanted"),
+        ] {
+            let answer = OfferAnswer(lease: 1, wanted: wanted, unneeded: unneeded)
+            #expect(field(refusedIn: CoordinatorMessage.offerAnswer(answer)) == name)
+        }
+    }
+
+    @Test func newMessagesNameTheVersionThatBroughtThem() {
+        let part = LeasePart(lease: 1, perturbations: [1])
+        #expect(WorkerMessage.returned(part).firstMinor == 1)
+        #expect(WorkerMessage.goodbye(reason: "").firstMinor == 0)
+        #expect(CoordinatorMessage.endProcess(reason: "").firstMinor == 1)
+        #expect(CoordinatorMessage.finish(reason: "").firstMinor == 0)
+        #expect(ProtocolVersion.minor >= 1)
+    }
+
     @Test func listsAndStatusesAreBounded() {
         let durable = [UInt32](repeating: 1, count: 8193)
         #expect(
@@ -186,6 +214,8 @@ import WireProtocol
         ("hello.role", [0x0a, 7, 0x08, 1, 0x1a, 1, 0x62, 0x20, 7]),
         ("child_exited.status", [0x3a, 2, 0x12, 0]),
         ("goodbye.reason", [0x32, 3, 0x0a, 1, 0x07]),
+        ("rows_offered.digest", [0x4a, 7, 0x0a, 5, 0x08, 1, 0x12, 1, 9]),
+        ("returned.perturbations", [0x42, 2, 0x08, 1]),
     ])
     func receiversRefuseWhatSendersWould(_ name: String, _ body: [UInt8]) throws {
         var body = body

@@ -89,7 +89,10 @@ import WireProtocol
             .welcome(welcome), .lease(lease),
             .rowsDurable(perturbations: durable, creditBytes: ProtocolLimits.rowCreditBytes),
         ]
-        for message in messages {
+        let everyone = (0..<UInt32(ProtocolLimits.offeredRows)).map { .max - $0 }
+        let others = everyone.map { $0 - 5000 }
+        let answer = OfferAnswer(lease: .max, wanted: everyone, unneeded: others)
+        for message in messages + [.offerAnswer(answer)] {
             let frame = try message.encoded()
             #expect(frame.byteCount <= ProtocolLimits.controlBodyBytes + 5, "\(message.name)")
         }
@@ -101,8 +104,11 @@ import WireProtocol
             ),
             residentBytes: .max
         )
-        let frame = try WorkerMessage.heartbeat(heartbeat).encoded()
-        #expect(frame.byteCount <= ProtocolLimits.controlBodyBytes + 5)
+        let offer = everyone.map { OfferedRow(perturbation: $0, digest: Sample.digest) }
+        for message in [WorkerMessage.heartbeat(heartbeat), .rowsOffered(offer)] {
+            let frame = try message.encoded()
+            #expect(frame.byteCount <= ProtocolLimits.controlBodyBytes + 5)
+        }
     }
 
     @Test func theLargestGreetingFitsIntoItsFrame() throws {

@@ -83,6 +83,12 @@ enum Sample {
             )
         ),
         .childExited(ChildExit(workerID: run, description: "", status: .exited(code: 0))),
+        .returned(LeasePart(lease: 12, perturbations: [9999, 0])),
+        .rowsOffered([]),
+        .rowsOffered([
+            OfferedRow(perturbation: .max, digest: digest),
+            OfferedRow(perturbation: 0, digest: nil),
+        ]),
     ]
 
     static let coordinatorMessages: [CoordinatorMessage] =
@@ -96,6 +102,11 @@ enum Sample {
             .resourceMissing(request: 8, reason: "no such resource"),
             .heartbeat,
             .finish(reason: "complete"),
+            .revoke(LeasePart(lease: 12, perturbations: [0, .max])),
+            .cancel(lease: 12, perturbation: 9999),
+            .offerAnswer(OfferAnswer(lease: 13, wanted: [1, 2], unneeded: [0])),
+            .offerAnswer(OfferAnswer(lease: 0, wanted: [], unneeded: [])),
+            .endProcess(reason: "the fit of perturbation 7 takes longer than 1800 s"),
         ] + RefusalCode.allCases.map { .refused(Refusal(code: $0, text: "because")) }
 
     static func bytes(of message: some WireMessage) throws -> [UInt8] {

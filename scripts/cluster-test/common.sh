@@ -7,8 +7,10 @@ namespaces=()
 processes=()
 bridge=crispyx-br
 network=10.213.7
+packages=(iproute2 munge openssh-client openssh-server slurm-wlm)
+test_name=test-cluster
 
-say() { echo "test-cluster: $*" >&2; }
+say() { echo "$test_name: $*" >&2; }
 
 # Notes one fact that was checked: proof TEXT COMMAND...
 proof() {
@@ -27,7 +29,7 @@ not() { ! "$@"; }
 
 install_packages() {
     local missing=() package
-    for package in iproute2 munge openssh-client openssh-server slurm-wlm; do
+    for package in "${packages[@]}"; do
         dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
             missing+=("$package")
     done

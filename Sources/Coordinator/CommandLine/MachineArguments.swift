@@ -68,6 +68,16 @@ struct MachineArguments: ParsableArguments {
     var memoryLimit: String?
 
     @Option(
+        help: ArgumentHelp(
+            "Time after which the process of a fit that does not end is ended, such as 30m or 90s; ten "
+                + "times what is usual for the perturbation's size when that is longer. Two such ends "
+                + "give the perturbation up.",
+            valueName: "duration"
+        )
+    )
+    var fitTimeout: TimeLimit = .init(seconds: 1800)
+
+    @Option(
         help: ArgumentHelp("Where counts go that do not fit in memory.", valueName: "directory")
     )
     var scratchDir: String?

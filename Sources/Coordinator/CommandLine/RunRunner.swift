@@ -17,9 +17,12 @@ struct RunRunner {
     /// - Parameter request: Makes the request; its failures are reported like those of the run.
     /// - Throws: `ExitCode` unless the result is complete.
     func run(_ request: () throws -> RunRequest) throws {
-        let signals = RunSignals()
-        try signals.start()
+        let log = log
         let display = ProgressDisplay(log: log, isQuiet: quiet)
+        let signals = RunSignals { signal in
+            log.notice("ended as asked; --resume goes on", metadata: ["signal": "\(signal)"])
+        }
+        try signals.start()
         do {
             var request = try request()
             request.commandLine = CommandLine.arguments
@@ -130,6 +133,7 @@ extension RunRequest {
             logFormat: logFormat,
             status: status?.address,
             security: try machine.security(),
+            fitTimeout: .seconds(machine.fitTimeout.seconds),
             memoryBytes: try machine.memoryBytes(),
             scratchDirectory: machine.scratchDirectory
         )

@@ -162,17 +162,17 @@ final class LocalWorkers {
         )
     }
 
-    /// Waits for the children to leave, and ends those that do not within ten seconds.
-    func endAll() {
+    /// Waits for the children to leave, and ends those that do not in time.
+    func endAll(patience: Duration) {
         // Nobody has told a child that did not join yet that the run is over.
         for slot in slots where slot.startsWithoutWork > 0 {
             slot.process?.terminate(grace: .seconds(2))
         }
         let running = slots.compactMap(\.process)
-        let deadline = monotonicNanoseconds() + 10_000_000_000
+        let clock = ContinuousClock()
+        let deadline = clock.now + patience
         let late = running.filter { process in
-            let left = Int64(deadline) - Int64(monotonicNanoseconds())
-            return process.wait(timeout: .nanoseconds(max(left, 0))) == nil
+            process.wait(timeout: max(clock.now.duration(to: deadline), .zero)) == nil
         }
         for process in late { process.terminate(grace: .seconds(2)) }
         for process in late { _ = process.wait() }

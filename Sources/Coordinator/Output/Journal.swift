@@ -52,23 +52,38 @@ package final class Journal {
         return Journal(file: file, end: header.count)
     }
 
+    /// What is left of the journal of an interrupted run.
+    package struct Reopened {
+        /// The journal, to go on with.
+        package let journal: Journal
+        /// Its whole records, in order.
+        package let records: [Record]
+        /// Records between them that are damaged; their rows are not known to be safe.
+        package let damagedCount: Int
+    }
+
     /// Opens the journal of an interrupted run and reads its records.
     ///
-    /// A record cut short by a crash ends the journal; it is cut off before anything is appended.
+    /// All records have one length, so that a damaged one costs only itself. What follows the last
+    /// whole record, such as one that a crash cut short, is cut off before anything is appended.
     ///
     /// - Returns: Nil when there is no journal of this fingerprint.
     /// - Throws: ``RunFailure`` when the file cannot be read or cut.
     package static func reopen(
         _ path: String,
         fingerprint: Digest128
-    ) throws(RunFailure) -> (journal: Journal, records: [Record])? {
+    ) throws(RunFailure) -> Reopened? {
         guard let content = try content(path), content.fingerprint == fingerprint else {
             return nil
         }
         let (records, end) = (content.records, content.end)
         let file = try PlainFile(path, flags: 0)
         try file.truncate(to: end)
-        return (Journal(file: file, end: end), records)
+        return Reopened(
+            journal: Journal(file: file, end: end),
+            records: records,
+            damagedCount: (end - headerBytes) / recordBytes - records.count
+        )
     }
 
     /// The perturbations that a journal names, read without touching it, as while a run goes on.
@@ -79,7 +94,7 @@ package final class Journal {
         try content(path).map { Set($0.records.map(\.perturbation)) }
     }
 
-    /// What a journal holds, up to a record that a crash cut short; nil when there is none.
+    /// What a journal holds, up to its last whole record; nil when there is none.
     private static func content(
         _ path: String
     ) throws(RunFailure) -> (fingerprint: Digest128?, records: [Record], end: Int)? {
@@ -90,11 +105,11 @@ package final class Journal {
         guard reader.next(UInt64.self) == magic else { return nil }
         var records: [Record] = []
         var end = headerBytes
-        while end + recordBytes <= bytes.count,
-            let record = decode(Array(bytes[end..<end + recordBytes]))
-        {
+        let last = bytes.count - recordBytes
+        for start in stride(from: headerBytes, through: last, by: recordBytes) {
+            guard let record = decode(Array(bytes[start..<start + recordBytes])) else { continue }
             records.append(record)
-            end += recordBytes
+            end = start + recordBytes
         }
         return (Digest128(bytes: Array(bytes[8..<headerBytes])), records, end)
     }

@@ -72,6 +72,9 @@ final class PlainFile: Sendable {
         }
     }
 
+    /// Sets the time of change to now; without effect where that is not allowed.
+    func touch() { _ = futimens(descriptor, nil) }
+
     /// Waits until the content is on the disk.
     func synchronize() throws(RunFailure) {
         guard fdatasync(descriptor) == 0 else { throw Self.failure("save", path) }
@@ -97,14 +100,21 @@ final class PlainFile: Sendable {
         }
     }
 
+    /// The directory that a path lies in.
+    static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
     /// Waits until a directory's entries are on the disk.
     static func synchronizeDirectory(_ path: String) throws(RunFailure) {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure("open", path) }
+        let directory = path.isEmpty ? "." : path
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("open", directory) }
         defer { close(descriptor) }
         // Some network filesystems cannot sync a directory; they order its entries themselves.
         guard fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP else {
-            throw failure("save", path)
+            throw failure("save", directory)
         }
     }
 

@@ -33,7 +33,7 @@ final class RowWriter: Sendable {
     }
 
     private static let groupBytes = 64 << 20
-    private static let groupMilliseconds = 2000
+    private static let groupMilliseconds = TimeScale.milliseconds(2000)
 
     private let inbox = Mailbox<Command>()
     private let ended = Mailbox<Void>()
@@ -44,12 +44,14 @@ final class RowWriter: Sendable {
     ///   - rows: The unpublished result.
     ///   - schema: Layers of a row.
     ///   - journal: Journal of the run, used by the writer's thread alone from now on.
+    ///   - hold: Checked before anything is journalled: the files may have been lost to another run.
     ///   - durable: Receives the digest of every row that became durable.
     ///   - report: Called on the writer's thread.
     init(
         rows: ResultRows,
         schema: RowSchema,
         journal: Journal,
+        hold: RunHold,
         durable: DurableDigests,
         report: @escaping @Sendable (Event) -> Void
     ) {
@@ -57,6 +59,7 @@ final class RowWriter: Sendable {
             rows: rows,
             schema: schema,
             journal: journal,
+            hold: hold,
             durable: durable,
             report: report
         )
@@ -110,6 +113,7 @@ private struct WriterState {
     let rows: ResultRows
     let schema: RowSchema
     let journal: Journal
+    let hold: RunHold
     let durable: DurableDigests
     let report: @Sendable (RowWriter.Event) -> Void
     private var pending: [Journal.Record] = []
@@ -120,12 +124,14 @@ private struct WriterState {
         rows: ResultRows,
         schema: RowSchema,
         journal: Journal,
+        hold: RunHold,
         durable: DurableDigests,
         report: @escaping @Sendable (RowWriter.Event) -> Void
     ) {
         self.rows = rows
         self.schema = schema
         self.journal = journal
+        self.hold = hold
         self.durable = durable
         self.report = report
     }
@@ -156,6 +162,7 @@ private struct WriterState {
         guard !pending.isEmpty else { return }
         try RunFailure.wrapping { () throws(AnnDataWriteError) in try rows.synchronize() }
         FailPoint.pass("rows-saved")
+        try hold.check()
         try journal.append(pending)
         FailPoint.pass("rows-journalled")
         durable.add(pending)

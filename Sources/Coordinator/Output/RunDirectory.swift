@@ -11,8 +11,11 @@ import Glibc
 package struct RunDirectory {
     /// What was asked and of which screen; enough to refuse a resume that would mix two runs.
     struct Record: Codable, Equatable {
+        /// The layout that this release writes and reads.
+        static let layoutVersion = 1
+
         /// Version of this record's layout.
-        var version = 1
+        var version = Record.layoutVersion
         /// Build that started the run.
         var build: String
         /// Digest of counts, labels, genes and options, hexadecimal.
@@ -57,7 +60,7 @@ package struct RunDirectory {
     /// - Throws: ``RunFailure`` when it cannot be made.
     package func create() throws(RunFailure) {
         if mkdir(path, 0o700) == 0 {
-            try PlainFile.synchronizeDirectory((path as NSString).deletingLastPathComponent)
+            try PlainFile.synchronizeDirectory(PlainFile.directory(of: path))
             return
         }
         guard errno == EEXIST else { throw PlainFile.failure("create", path) }
@@ -74,10 +77,23 @@ package struct RunDirectory {
     }
 
     /// Reads the record of an interrupted run.
+    ///
+    /// - Throws: ``RunFailure`` for a record that is damaged, or of a release that wrote others.
     func record() throws(RunFailure) -> Record? {
+        struct Layout: Decodable { var version: Int }
         guard let bytes = try PlainFile.contents(recordPath) else { return nil }
+        let data = Data(bytes)
+        if let version = try? JSONDecoder().decode(Layout.self, from: data).version,
+            version != Record.layoutVersion
+        {
+            throw RunFailure(
+                .refused,
+                "\(recordPath) has layout \(version), this release reads \(Record.layoutVersion); "
+                    + "finish the run with the release that began it, or start anew with --force"
+            )
+        }
         do {
-            return try JSONDecoder().decode(Record.self, from: Data(bytes))
+            return try JSONDecoder().decode(Record.self, from: data)
         } catch {
             throw RunFailure(
                 .badInput,
@@ -148,77 +164,5 @@ package struct RunDirectory {
             cache: cache,
             sizeFactors: factors.doubles((bytes.count - 8 - cacheBytes) / 8)
         )
-    }
-
-    // MARK: - Owner
-
-    private struct Owner: Codable {
-        var host: String
-        var bootID: String
-        var processID: Int32
-        var processStart: String
-    }
-
-    /// Whose the directory is.
-    package enum Ownership: Equatable, Sendable {
-        /// Nobody's, or that of a process of this machine that is gone.
-        case free
-        /// A living process of this machine works here.
-        case living(processID: Int32)
-        /// A process of another machine worked here; whether it lives cannot be told from here.
-        case elsewhere(host: String, processID: Int32)
-    }
-
-    /// Whose the directory is now.
-    ///
-    /// - Throws: ``RunFailure`` when the file that says so cannot be read.
-    package func ownership() throws(RunFailure) -> Ownership {
-        guard let bytes = try PlainFile.contents(ownerPath),
-            let owner = try? JSONDecoder().decode(Owner.self, from: Data(bytes))
-        else { return .free }
-        guard owner.host == Self.host else {
-            return .elsewhere(host: owner.host, processID: owner.processID)
-        }
-        let isAlive =
-            owner.bootID == Self.bootID && Self.processStart(owner.processID) == owner.processStart
-        return isAlive ? .living(processID: owner.processID) : .free
-    }
-
-    /// Claims the directory for this process.
-    ///
-    /// - Throws: `cannotCreate` when a living process of this machine owns it.
-    package func claim() throws(RunFailure) {
-        if case .living(let processID) = try ownership(), processID != getpid() {
-            throw RunFailure(
-                .cannotCreate,
-                "\(path) belongs to a run that is going on (process \(processID)); "
-                    + "wait for it, stop it, or choose another --output"
-            )
-        }
-        let owner = Owner(
-            host: Self.host,
-            bootID: Self.bootID,
-            processID: getpid(),
-            processStart: Self.processStart(getpid()) ?? ""
-        )
-        guard let data = try? JSONEncoder().encode(owner) else { return }
-        try PlainFile.replace(ownerPath, with: Array(data))
-    }
-
-    private static var host: String { ProcessInfo.processInfo.hostName }
-
-    private static var bootID: String {
-        (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? ""
-    }
-
-    /// When a process started, as the kernel counts it; nil when there is no such process.
-    ///
-    /// A process id alone may have been given to somebody else since.
-    private static func processStart(_ processID: Int32) -> String? {
-        guard let text = try? String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8),
-            let end = text.lastIndex(of: ")")
-        else { return nil }
-        let fields = text[end...].split(separator: " ")
-        return fields.count > 20 ? String(fields[20]) : nil
     }
 }

@@ -15,8 +15,30 @@ struct Continuation {
     let global: GlobalResult
     /// Digest of all that is written once into the unpublished result, hexadecimal.
     let frameDigest: String
-    /// Keeps other runs from the unpublished result.
+    /// Keeps other runs away.
+    let hold: RunHold
+}
+
+/// What keeps other runs from the run directory and from the unpublished result.
+struct RunHold: Sendable {
+    let claim: RunClaim
     let lock: FileLock
+    /// The unpublished result, for messages.
+    let path: String
+
+    /// Checks that both are still where they were.
+    ///
+    /// - Throws: ``RunFailure`` when another run has taken over or somebody moved them away.
+    func check() throws(RunFailure) {
+        try claim.check()
+        guard lock.isInPlace else {
+            throw RunFailure(
+                .inputOutput,
+                "\(path), the unfinished result, was removed or replaced while the run was going on; "
+                    + "put it back and go on with --resume, or start anew with --force"
+            )
+        }
+    }
 }
 
 /// Opens a run: a new one, or the continuation of an interrupted one.
@@ -35,20 +57,9 @@ struct RunOpening {
         global: GlobalResult
     ) throws(RunFailure) -> Continuation {
         try directory.create()
-        try directory.claim()
-        // Another run directory may stand for the same output: its file is not taken away.
-        let previous = try FileLock(request.partialResult, owner: request.output)
-        directory.clear(keepingOwner: true, keeping: request.security.tokenFile)
-        unlink(request.partialResult)
-        let laidOut = try layout(global)
-        let map = try RunFailure.wrapping { () throws(AnnDataWriteError) in
-            try ResultFile.create(path: request.partialResult, layout: laidOut)
-        }
-        let lock = try FileLock(request.partialResult, owner: request.output)
-        withExtendedLifetime(previous) {}
-        try PlainFile.synchronizeDirectory(
-            (request.output as NSString).deletingLastPathComponent
-        )
+        let claim = try claim()
+        let (lock, map) = try layOut(try layout(global))
+        FailPoint.pass("laid-out")
         let journal = try Journal.create(
             directory.journalPath,
             fingerprint: fingerprint.digest
@@ -66,14 +77,54 @@ struct RunOpening {
                 frameDigest: "\(frameDigest)"
             )
         )
+        FailPoint.pass("recorded")
         return Continuation(
             journal: journal,
             rows: try open(map),
             digests: [:],
             global: global,
             frameDigest: "\(frameDigest)",
-            lock: lock
+            hold: RunHold(claim: claim, lock: lock, path: request.partialResult)
         )
+    }
+
+    private func claim() throws(RunFailure) -> RunClaim {
+        try directory.claim { host in
+            log.warning(
+                "the run directory belongs to a process on another machine; looking for signs of life",
+                metadata: ["machine": "\(host)"]
+            )
+        }
+    }
+
+    /// Lays out the unpublished result, in place of whatever an earlier run left.
+    ///
+    /// From the first moment the name stands for a file that is locked, so that two runs that start
+    /// together cannot both believe that it is theirs: the new file gets it when it is complete.
+    private func layOut(
+        _ layout: ResultLayout
+    ) throws(RunFailure) -> (lock: FileLock, map: ResultFileMap) {
+        let path = request.partialResult
+        // Another run directory may stand for the same output: its file is not taken away.
+        let previous = try FileLock(path, owner: request.output)
+        directory.clear(keepingOwner: true, keeping: request.security.tokenFile)
+        // The room of an earlier run's file may be needed for the new one.
+        truncate(path, 0)
+        let aside = request.newPartialResult
+        do throws(RunFailure) {
+            let map = try RunFailure.wrapping { () throws(AnnDataWriteError) in
+                try ResultFile.create(path: aside, layout: layout)
+            }
+            let lock = try FileLock(aside, owner: request.output).moved(to: path)
+            try PlainFile.synchronizeDirectory(
+                PlainFile.directory(of: request.output)
+            )
+            withExtendedLifetime(previous) {}
+            return (lock, map)
+        } catch {
+            unlink(path)
+            throw error
+        }
     }
 
     /// Continues an interrupted run of the same fingerprint.
@@ -89,7 +140,7 @@ struct RunOpening {
         _ options: AnalysisOptions,
         recompute: () throws(RunFailure) -> GlobalResult
     ) throws(RunFailure) -> Continuation? {
-        try directory.claim()
+        let claim = try claim()
         guard record.fingerprint == fingerprint.text else {
             throw RunFailure(
                 .badInput,
@@ -114,11 +165,17 @@ struct RunOpening {
         // The lock comes before the journal is touched.
         let lock = try FileLock(record.partialResult, owner: request.output)
         guard
-            let (journal, records) = try Journal.reopen(
+            let reopened = try Journal.reopen(
                 directory.journalPath,
                 fingerprint: fingerprint.digest
             )
         else { return nil }
+        if reopened.damagedCount > 0 {
+            log.warning(
+                "records of the journal are damaged; their rows are fitted again",
+                metadata: ["records": "\(reopened.damagedCount)"]
+            )
+        }
         // Rows that cannot be read now may be whole: only --force gives them up.
         let rows = try RunFailure.wrapping { () throws(AnnDataWriteError) in
             try ResultRows(path: record.partialResult, map: record.layout)
@@ -138,12 +195,12 @@ struct RunOpening {
         }
         guard let global else { return nil }
         return Continuation(
-            journal: journal,
+            journal: reopened.journal,
             rows: rows,
-            digests: try verified(records, rows),
+            digests: try verified(reopened.records, rows),
             global: global,
             frameDigest: record.frameDigest,
-            lock: lock
+            hold: RunHold(claim: claim, lock: lock, path: record.partialResult)
         )
     }
 

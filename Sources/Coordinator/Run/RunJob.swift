@@ -72,6 +72,7 @@ final class RunJob {
             if directory.holdsUnfinishedRun, (try? directory.claim()) != nil {
                 directory.clean()
                 unlink(request.partialResult)
+                unlink(request.newPartialResult)
             }
             return .reported(report, report.lost.isEmpty ? .complete : .incomplete)
         }
@@ -323,6 +324,7 @@ final class RunJob {
                 memoryBytes: request.memory.controlTile
             )
         }
+        FailPoint.pass("completed")
         let frame = try FrameDigest.compute(path: state.rows.path, map: state.rows.map)
         guard "\(frame)" == state.frameDigest else {
             throw RunFailure(
@@ -332,6 +334,7 @@ final class RunJob {
             )
         }
         FailPoint.pass("before-rename")
+        try state.hold.check()
         try RunFailure.wrapping { () throws(AnnDataWriteError) in
             try PublishedFile.publish(
                 state.rows.path,
@@ -356,6 +359,7 @@ final class RunJob {
         } catch {
             log.warning("the report cannot be written", metadata: ["why": "\(error)"])
         }
+        FailPoint.pass("reported")
         directory.clean()
         return .reported(report, lost.isEmpty ? .complete : .incomplete)
     }

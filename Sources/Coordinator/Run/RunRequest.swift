@@ -58,6 +58,8 @@ struct RunRequest: Sendable {
     var commandLine: [String] = []
     /// How workers that come over TCP prove themselves.
     var security = WorkerSecurity.token(file: nil)
+    /// How long a fit may take at least before its process is ended.
+    var fitTimeout = Duration.seconds(1800)
     /// Memory of all processes on this machine together, bytes.
     var memoryBytes: Int
     /// Where count blocks go that do not fit.
@@ -68,6 +70,9 @@ struct RunRequest: Sendable {
         let name = output.split(separator: "/").last.map(String.init) ?? output
         return output.dropLast(name.count) + ".\(name).unfinished"
     }
+
+    /// The unpublished result until it is complete.
+    var newPartialResult: String { partialResult + ".new" }
 
     /// How the memory is shared out; reading and fitting do not overlap.
     var memory: MemoryPlan { MemoryPlan(total: memoryBytes) }
@@ -98,4 +103,6 @@ package struct MemoryPlan: Equatable, Sendable {
     package var servedTiles: Int { data / 8 }
     /// All local worker processes together, bytes.
     package var workers: Int { data / 4 }
+    /// Rows on the way from workers, and as much again of resources on the way to them, bytes.
+    package var inFlight: Int { data / 16 }
 }

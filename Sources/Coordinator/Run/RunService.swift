@@ -31,8 +31,8 @@ struct RunService {
         let digests: [UInt32: Digest128]
     }
 
-    private static let heartbeatMilliseconds: UInt32 = 5000
-    private static let silenceMilliseconds: UInt32 = 60000
+    private static let heartbeatMilliseconds = TimeScale.milliseconds(5000)
+    private static let silenceMilliseconds = TimeScale.milliseconds(60_000)
 
     /// Serves until every row is durable or given up, or the run is stopped.
     func run(_ state: Continuation) throws(RunFailure) -> Served {
@@ -48,6 +48,7 @@ struct RunService {
             rows: state.rows,
             schema: schema,
             journal: state.journal,
+            hold: state.hold,
             durable: durable
         ) { mailbox.post(.writer($0)) }
         let workers =
@@ -94,6 +95,10 @@ struct RunService {
                 $0 + 24 * $1.nonzeroCount
             }
         }
+        configuration.policy.silence = .milliseconds(Self.silenceMilliseconds)
+        configuration.policy.fitTimeout = request.fitTimeout
+        configuration.rowsInFlightBytes = UInt64(request.memory.inFlight)
+        configuration.chunksInFlightBytes = UInt64(request.memory.inFlight)
         configuration.labels = screen.plan.perturbations
         configuration.onlyHostsWork = hosts != nil && workers == nil && !request.expectsOthers
         let server = RunServer(
@@ -114,7 +119,8 @@ struct RunService {
             events.note("control_pieces", ["pieces": "\(pieces)", "sent": "\(control.sentCount)"])
         }
         listener?.close()
-        workers?.endAll()
+        // Who was not done in time for a signal is not waited for again.
+        workers?.endAll(patience: outcome.isSignalled ? .seconds(1) : .seconds(10))
         hosts?.endAll()
         writer.end()
         writer.waitUntilEnded()
@@ -129,7 +135,8 @@ struct RunService {
             "host": ProcessInfo.processInfo.hostName, "process": "\(getpid())",
             "method": request.options.method.rawValue, "input": URL(filePath: request.input).path,
             "output": request.output, "perturbations": "\(screen.plan.testedGroups.count)",
-            "resumed": "\(resumed)", "directory": FileManager.default.currentDirectoryPath,
+            "began": monitor.startedAt, "resumed": "\(resumed)",
+            "directory": FileManager.default.currentDirectoryPath,
             "command": ResumeCommand(words: request.commandLine, isForced: request.force).text,
         ]
         fields["status"] = monitor.endpoint
@@ -160,8 +167,8 @@ struct RunService {
                 method: request.options.method.rawValue,
                 geneCount: UInt32(genes),
                 rowBytes: rowBytes,
-                heartbeatMilliseconds: Self.heartbeatMilliseconds,
-                silenceMilliseconds: Self.silenceMilliseconds,
+                heartbeatMilliseconds: UInt32(Self.heartbeatMilliseconds),
+                silenceMilliseconds: UInt32(Self.silenceMilliseconds),
                 rowCreditBytes: max(16 << 20, 2 * rowBytes),
                 resources: resources.common
             ),

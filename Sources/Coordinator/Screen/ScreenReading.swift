@@ -62,6 +62,11 @@ struct ScreenReading {
         {
             throw RunFailure(.usage, problem)
         }
+        try FreeSpace.requireResult(
+            request,
+            perturbations: plan.testedGroups.count,
+            genes: genes.count
+        )
         let userSizeFactors = try userSizeFactors(file, labels)
         let covariates = try covariates(file)
         let values = try values(file)
@@ -187,6 +192,7 @@ struct ScreenReading {
                     )
                 }
                 progress(first + cells.cellCount, labels.codes.count)
+                FailPoint.pass("reading")
             }
             let blocks = try builder.finish()
             log.debug(

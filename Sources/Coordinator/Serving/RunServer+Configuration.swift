@@ -13,6 +13,10 @@ extension RunServer {
         /// Bytes that the control cells take in a worker that keeps them all; 0 when none reads them.
         var controlBytes = 0
         var policy = SchedulingPolicy()
+        /// Bytes of rows that all workers together may have on the way.
+        var rowsInFlightBytes: UInt64 = 512 << 20
+        /// Bytes of resources that may wait on all links together.
+        var chunksInFlightBytes: UInt64 = 512 << 20
         /// Names of the perturbations, by row, for people.
         var labels: [String] = []
         /// Whether nobody but the machines of the hosts file is expected to fit.

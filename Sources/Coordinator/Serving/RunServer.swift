@@ -4,6 +4,7 @@ import Digests
 import Logging
 import Monitoring
 import NIOCore
+import NodeTopology
 import Scheduling
 import Transport
 import WireProtocol
@@ -16,17 +17,24 @@ final class RunServer {
     let mailbox: Mailbox<ServeEvent>
     let configuration: Configuration
     private let writer: RowWriter
-    private let events: EventLog
-    private let log: Logger
+    let events: EventLog
+    let log: Logger
     private(set) var scheduler: LeaseScheduler
-    private(set) var connections: [UInt64: WorkerConnection] = [:]
+    var connections: [UInt64: WorkerConnection] = [:]
     private var workerOfRow: [UInt32: UInt64] = [:]
-    private(set) var lost: [LostPerturbation] = []
+    /// Who else holds a row that is written and not yet durable.
+    var keepersOfRow: [UInt32: [UInt64]] = [:]
+    var credits: CreditPool
+    /// Requests for parts of resources that wait until there is room on the links.
+    var chunks = ChunkQueue<ResourceRequest>()
+    var lost: [LostPerturbation] = []
     var diary = ServingDiary()
     private var outcome: ServeOutcome?
     private var signal: WatchedSignal?
+    private var signalDeadline: Instant?
+    private var memoryKills = OutOfMemoryKills()
     private var flushRequested = false
-    private var localWorkers: LocalWorkers?
+    private(set) var localWorkers: LocalWorkers?
     private let hostWorkers: HostWorkers?
     private var progress: (ProgressSnapshot) -> Void
     let monitor: RunMonitor?
@@ -51,6 +59,11 @@ final class RunServer {
         self.log = log
         self.monitor = monitor
         self.progress = progress
+        credits = CreditPool(
+            limit: configuration.rowsInFlightBytes,
+            rowBytes: configuration.welcome.rowBytes,
+            creditBytes: configuration.welcome.rowCreditBytes
+        )
         scheduler = LeaseScheduler(
             units: configuration.units,
             alreadyDone: configuration.durable,
@@ -68,11 +81,18 @@ final class RunServer {
         }
         var lastTick = now
         while outcome == nil {
-            for event in mailbox.take(waitingAtMost: 500) where outcome == nil { handle(event) }
+            // Links do not tell when they have sent something.
+            let wait = chunks.isEmpty ? 500 : 5
+            for event in mailbox.take(waitingAtMost: wait) where outcome == nil { handle(event) }
+            serveChunks()
             if now.seconds(since: lastTick) >= 0.5, outcome == nil {
                 lastTick = now
                 perform(scheduler.handle(.tick, now: now))
                 if outcome == nil, signal == nil { hostWorkers?.startDue() }
+            }
+            if let signal, let signalDeadline, now >= signalDeadline, outcome == nil {
+                log.warning("what is still being fitted is given up")
+                outcome = .signalled(signal)
             }
             progress(scheduler.snapshot)
             tellMonitor()
@@ -100,12 +120,17 @@ final class RunServer {
             writerReports(event)
         case .signal(let signal):
             self.signal = signal
-            log.notice("stopping as asked", metadata: ["signal": "\(signal)"])
+            signalDeadline = now + signal.drainLimit
+            log.notice(
+                "stopping as asked; the same again later ends at once",
+                metadata: ["signal": "\(signal)"]
+            )
+            writer.flush()
             tell(.drain)
         }
     }
 
-    private func tell(_ event: SchedulerEvent) {
+    func tell(_ event: SchedulerEvent) {
         perform(scheduler.handle(event, now: now))
     }
 
@@ -118,7 +143,8 @@ final class RunServer {
         case .hello(let hello):
             greet(hello, id)
         case .fetch(let request):
-            answer(request, id)
+            chunks.add(request, from: id)
+            serveChunks()
         case .started(let lease, let perturbation):
             localWorkers?.worked(id)
             tell(.started(WorkerID(id), LeaseID(lease), PerturbationIndex(perturbation)))
@@ -138,6 +164,8 @@ final class RunServer {
                     reason: reason
                 )
             )
+        case .returned(let part): returned(part, by: id)
+        case .rowsOffered(let rows): offered(rows, by: id)
         case .heartbeat(let heartbeat): connections[id]?.heartbeat = heartbeat
         case .goodbye(let reason):
             log.info(
@@ -149,6 +177,10 @@ final class RunServer {
             events.note("worker_left", ["connection": "\(id)", "how": "goodbye"])
             tell(.workerLeft(WorkerID(id), .goodbye))
         case .childExited(let exit):
+            events.note(
+                "remote_process_ended",
+                ["host": connection.hello?.host ?? "", "how": exit.description]
+            )
             log.warning(
                 "a remote worker process ended",
                 metadata: ["worker": "\(connection.name)", "how": "\(exit.description)"]
@@ -167,6 +199,8 @@ final class RunServer {
         case .accept(let minor):
             var welcome = configuration.welcome
             welcome.protocolMinor = minor
+            if hello.role == .fitter { welcome.rowCreditBytes = credits.open(id) }
+            connections[id]?.minor = minor
             send(.welcome(welcome), to: id)
             connections[id]?.link.keepAlive(
                 every: .milliseconds(Int64(welcome.heartbeatMilliseconds)),
@@ -185,35 +219,16 @@ final class RunServer {
                 rowBytes: welcome.rowBytes,
                 creditBytes: welcome.rowCreditBytes
             )
-            log.info(
-                "worker joins",
-                metadata: [
-                    "worker": "\(hello.host)/\(hello.processID)", "threads": "\(hello.threads)",
-                ]
-            )
-            events.note(
-                "worker_joined",
-                [
-                    "connection": "\(id)", "host": hello.host, "process": "\(hello.processID)",
-                    "threads": "\(hello.threads)",
-                ]
-            )
+            noteJoin(id, hello)
             tell(
                 .workerJoined(
                     WorkerID(id),
                     threads: configuration.fitsAtOnce(of: hello),
                     memoryBytes: hello.memoryBytes,
-                    host: hello.host
+                    host: hello.host,
+                    identity: hello.identity(minor: minor)
                 )
             )
-        }
-    }
-
-    private func answer(_ request: ResourceRequest, _ id: UInt64) {
-        do {
-            send(try configuration.resources.answer(request), to: id)
-        } catch {
-            stop(RunFailure(.inputOutput, "\(error)"))
         }
     }
 
@@ -254,7 +269,9 @@ final class RunServer {
         connections[id]?.link.close()
     }
 
-    private func send(_ message: CoordinatorMessage, to id: UInt64) {
+    func send(_ message: CoordinatorMessage, to id: UInt64) {
+        // A peer that does not know a message would have to break off.
+        guard message.firstMinor <= connections[id]?.minor ?? 0 else { return }
         do {
             try connections[id]?.link.send(message)
         } catch {
@@ -269,37 +286,27 @@ final class RunServer {
         // A local child leaves when both its link and its process have ended: the link may still
         // bring rows after the process is gone, and only the process tells how it died.
         guard connection.localSlot != nil, connection.stage != .leaving else {
-            leave(id, departure(closure))
+            leave(id, Departure(closure))
             return
         }
-        if let status = connection.exitStatus {
-            leave(id, .processDied("\(status)"))
+        if let how = connection.processEnd {
+            leave(id, .processDied(how))
         } else {
-            connections[id]?.linkIsClosed = true
+            connections[id]?.closure = closure
             // A process that lost its link is of no use; its end brings the reason and a new one.
             localWorkers?.end(id)
         }
     }
 
-    private func departure(_ closure: LinkClosure) -> Departure {
-        switch closure {
-        case .peerClosed, .reset: .processDied("\(closure)")
-        case .timedOut, .protocolViolation, .tlsFailed, .certificateRefused, .local: .networkLost
-        }
-    }
-
     private func leave(_ id: UInt64, _ departure: Departure) {
         guard let connection = connections[id] else { return }
-        if connection.stage == .fitting { noteDeparture(id, departure) }
+        let isNews = connection.stage == .fitting && !connection.isGivenUp
+        if isNews { noteDeparture(id, departure) }
         connections[id] = nil
+        credits.close(id)
+        chunks.removeAll(from: id)
         guard connection.stage == .fitting else { return }
-        if case .processDied(let how) = departure {
-            log.warning(
-                "worker died",
-                metadata: ["worker": "\(connection.name)", "how": "\(how)"]
-            )
-        }
-        events.note("worker_left", ["connection": "\(id)", "how": "\(departure)"])
+        if isNews { noteLeave(id, connection, departure) }
         tell(.workerLeft(WorkerID(id), departure))
     }
 
@@ -307,8 +314,14 @@ final class RunServer {
         guard let children = localWorkers else { return }
         let ended = children.ended(slot, status)
         if let id = ended.connection {
-            connections[id]?.exitStatus = status
-            if connections[id]?.linkIsClosed == true { leave(id, .processDied("\(status)")) }
+            let how = "\(status)" + (memoryKills.explain(status.isKill) ?? "")
+            connections[id]?.processEnd = how
+            switch connections[id]?.closure {
+            case nil: break
+            // It was ended because nothing was heard of it, which is nobody's fault.
+            case .timedOut: leave(id, .networkLost)
+            default: leave(id, .processDied(how))
+            }
         }
         guard outcome == nil else { return }
         if let failure = ended.failure {
@@ -343,8 +356,11 @@ final class RunServer {
             flushRequested = false
             var byWorker: [UInt64: [UInt32]] = [:]
             for perturbation in perturbations {
-                guard let worker = workerOfRow.removeValue(forKey: perturbation) else { continue }
-                byWorker[worker, default: []].append(perturbation)
+                let keepers = keepersOfRow.removeValue(forKey: perturbation) ?? []
+                let sender = workerOfRow.removeValue(forKey: perturbation).map { [$0] } ?? []
+                for worker in Set(sender + keepers) {
+                    byWorker[worker, default: []].append(perturbation)
+                }
             }
             for (worker, rows) in byWorker {
                 for part in rows.chunked(by: ProtocolLimits.durablePerturbations) {
@@ -381,7 +397,7 @@ final class RunServer {
                     attempt: UInt32(attempt),
                     digest: arrived.digest
                 )
-                writer.write(RowWriter.Row(record: record, bytes: arrived.bytes))
+                // First, so that no row can be durable of which the diary knows nothing.
                 events.note(
                     "row",
                     [
@@ -389,6 +405,8 @@ final class RunServer {
                         "connection": "\(arrived.worker)",
                     ]
                 )
+                writer.write(RowWriter.Row(record: record, bytes: arrived.bytes))
+            case .revoke, .cancel, .answerOffer, .endProcess, .closeWorker: steer(action)
             case .discard(let perturbation, let reason, let sameDigest):
                 guard let arrived else { continue }
                 diary.tallies.rowsDropped += 1
@@ -403,9 +421,6 @@ final class RunServer {
                 lose(perturbation, .failed, [reason])
             case .markQuarantined(let perturbation, let reasons):
                 lose(perturbation, .quarantined, reasons)
-            case .closeWorker(let worker, let reason):
-                send(.finish(reason: "\(reason)"), to: worker.rawValue)
-                connections[worker.rawValue]?.link.close()
             case .finishWorkers: tellWorkersToLeave("every perturbation is settled")
             case .settled: outcome = signal.map { .signalled($0) } ?? .settled(lost)
             case .stop(let reason): stopped(reason)
@@ -424,35 +439,7 @@ final class RunServer {
             perturbations: lease.perturbations.map { configuration.resources.leased($0) }
         )
         send(.lease(grant), to: worker)
-    }
-
-    private func lose(
-        _ perturbation: PerturbationIndex,
-        _ kind: LostPerturbation.Kind,
-        _ reasons: [String]
-    ) {
-        log.error(
-            "a perturbation is given up",
-            metadata: [
-                "perturbation": "\(perturbation.rawValue)", "kind": "\(kind)",
-                "reasons": "\(reasons.joined(separator: "; "))",
-            ]
-        )
-        events.note(
-            "given_up",
-            [
-                "perturbation": "\(perturbation.rawValue)", "kind": kind.rawValue,
-                "label": label(Int(perturbation.rawValue)),
-                "reasons": reasons.joined(separator: "; "),
-            ]
-        )
-        lost.append(
-            LostPerturbation(
-                perturbation: Int(perturbation.rawValue),
-                kind: kind,
-                reasons: reasons
-            )
-        )
+        if lease.isCopy { noteCopy(lease, worker) }
     }
 
     private func stopped(_ reason: StopReason) {
@@ -462,11 +449,11 @@ final class RunServer {
                 signal.map { .signalled($0) }
                 ?? .stopped(RunFailure(.stopped, "\(reason); finish with --resume"))
         case .noWorkers: stop(RunFailure(.noWorkers, "\(reason); start some, then --resume"))
-        case .tooManyDeaths: stop(RunFailure(.internalError, "\(reason)"))
+        case .tooManyDeaths, .commonFailure: stop(RunFailure(.internalError, "\(reason)"))
         }
     }
 
-    private func stop(_ failure: RunFailure) {
+    func stop(_ failure: RunFailure) {
         if outcome == nil { outcome = .stopped(failure) }
     }
 
@@ -487,12 +474,5 @@ final class RunServer {
 
     private func tellWorkersToLeave(_ reason: String) {
         for id in connections.keys { send(.finish(reason: reason), to: id) }
-    }
-}
-
-extension Array {
-    /// The array cut into runs of at most `size` elements.
-    fileprivate func chunked(by size: Int) -> [[Element]] {
-        stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
     }
 }

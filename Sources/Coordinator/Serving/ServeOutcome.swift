@@ -26,6 +26,11 @@ enum ServeOutcome: Equatable {
     case stopped(RunFailure)
     /// A signal stopped the run; it can be resumed.
     case signalled(WatchedSignal)
+
+    /// Whether it was a signal.
+    var isSignalled: Bool {
+        if case .signalled = self { true } else { false }
+    }
 }
 
 extension ServeOutcome {

@@ -1,4 +1,3 @@
-import ChildProcesses
 import Scheduling
 import Transport
 import WireProtocol
@@ -21,11 +20,15 @@ struct WorkerConnection {
     /// The local child behind the link, if it is one of ours.
     let localSlot: Int?
     var stage = Stage.greeting
-    /// Whether nothing can come over the link any more.
-    var linkIsClosed = false
+    /// Whether the scheduler has taken the worker for lost; only its end is missing.
+    var isGivenUp = false
+    /// How the link to a local child ended, while its process has not.
+    var closure: LinkClosure?
     /// How the local child behind the link ended.
-    var exitStatus: ExitStatus?
+    var processEnd: String?
     var hello: Hello?
+    /// Minor version of the protocol that is in force.
+    var minor: UInt32 = 0
     /// When it was welcomed.
     var joined: Instant?
     /// What it last said of itself.

@@ -13,7 +13,10 @@ struct EventRecord {
 
     /// The beginning of the session; empty when the log does not tell.
     private(set) var start: [String: String] = [:]
+    /// When serving began.
     private(set) var startedAt: Date?
+    /// When the coordinator began, before it read its input.
+    private(set) var beganAt: Date?
     /// How the session ended, when it came to that.
     private(set) var end: String?
     /// The last time anything was written.
@@ -42,6 +45,7 @@ struct EventRecord {
             self = EventRecord([])
             start = event
             startedAt = time
+            beganAt = event["began"].flatMap { try? Date($0, strategy: .iso8601) } ?? time
         }
         lastAt = time ?? lastAt
         let number = event["connection"].flatMap { UInt64($0) } ?? 0

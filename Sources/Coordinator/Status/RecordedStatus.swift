@@ -37,7 +37,7 @@ package struct RecordedStatus {
         status.output = events.start["output"]
         status.host = events.start["host"]
         status.process = events.start["process"].flatMap { Int($0) }
-        status.startedAt = events.start["time"]
+        status.startedAt = events.start["began"]
         status.tallies = tallies
         if standing == .finished, let report {
             finish(report)
@@ -107,7 +107,7 @@ package struct RecordedStatus {
         let journalled = (try? Journal.perturbations(directory.journalPath)) ?? []
         let isOver = status.standing == .stopped
         let end = isOver ? events.lastAt ?? now : now
-        status.elapsedSeconds = events.startedAt.map { end.timeIntervalSince($0) }
+        status.elapsedSeconds = events.beganAt.map { end.timeIntervalSince($0) }
         if !isOver, directory.holdsUnfinishedRun { status.phase = .fitting }
         let listed = events.start["perturbations"].flatMap { Int($0) }
         guard let total = record?.layout.rowCount ?? listed else { return }

@@ -24,7 +24,8 @@ final class RunMonitor: Sendable {
     private let runDirectory: String
     private let memoryLimit: Int
     private let started = Instant(nanoseconds: monotonicNanoseconds())
-    private let startedAt = Date().formatted(.iso8601)
+    /// When the coordinator began, ISO 8601.
+    let startedAt = Date().formatted(.iso8601)
     private let state = Mutex(State())
     /// Whether anybody may ask.
     let isWatched: Bool

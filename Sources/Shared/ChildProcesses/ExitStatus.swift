@@ -21,6 +21,11 @@ package enum ExitStatus: Equatable, Hashable, Sendable, CustomStringConvertible 
     /// Whether the process ended by itself with status 0.
     package var isSuccess: Bool { self == .exited(code: 0) }
 
+    /// Whether the process was killed, as the kernel does for want of memory.
+    package var isKill: Bool {
+        if case .signalled(number: 9, _) = self { true } else { false }
+    }
+
     package var description: String {
         switch self {
         case .exited(let code):

@@ -93,7 +93,7 @@ package struct RunStatus: Codable, Equatable, Sendable {
     package var standing: Standing
     /// What it is doing; nil unless it is known to live.
     package var phase: Phase?
-    /// The analysis, such as `nb-glm`.
+    /// The analysis, such as `nb_glm`.
     package var method: String
     /// Path of the screen; nil when it is not known.
     package var input: String?

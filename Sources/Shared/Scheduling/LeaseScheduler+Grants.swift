@@ -53,7 +53,7 @@ extension LeaseScheduler {
         {
             let (ranks, bytes) = chooseBatch(for: id, worker)
             guard !ranks.isEmpty else { return }
-            grant(ranks, bytes: bytes, to: id, isSolo: false, &actions)
+            grant(ranks, bytes: bytes, to: id, as: .ordinary, &actions)
         }
     }
 
@@ -95,29 +95,37 @@ extension LeaseScheduler {
         return min(rate * policy.leaseDuration.nonNegativeSeconds, share)
     }
 
-    private mutating func grant(
+    mutating func grant(
         _ ranks: [Int],
         bytes: UInt64,
         to worker: WorkerID,
-        isSolo: Bool,
+        as kind: LeaseKind,
         _ actions: inout [SchedulerAction]
     ) {
         let lease = roster.openLease(
             for: worker,
             ranks: ranks,
             bytes: bytes,
-            isSolo: isSolo,
+            kind: kind,
             now: now
         )
         for rank in ranks {
             ledger[rank].leases.append(lease)
-            ledger.move(rank, to: .leased(lease), by: worker, now: now)
+            ledger[rank].active.append(lease)
+            if ledger[rank].state == .pending {
+                ledger.move(rank, to: .leased, by: worker, now: now)
+            }
         }
         let perturbations = ranks.map { ledger[$0].unit.perturbation }
         actions.append(
             .grant(
                 worker,
-                GrantedLease(lease: lease, solo: isSolo, perturbations: perturbations)
+                GrantedLease(
+                    lease: lease,
+                    solo: kind == .solo,
+                    perturbations: perturbations,
+                    isCopy: kind == .copy
+                )
             )
         )
     }
@@ -135,7 +143,7 @@ extension LeaseScheduler {
             guard let rank = ledger.soloQueue.first(where: { mayTry($0, worker) }) else { continue }
             if roster[worker]?.unfinishedCount == 0 {
                 let bytes = ledger[rank].unit.blockBytes
-                grant([rank], bytes: bytes, to: worker, isSolo: true, &actions)
+                grant([rank], bytes: bytes, to: worker, as: .solo, &actions)
             } else {
                 roster.setDuty(.reserved, of: worker)
             }
@@ -154,7 +162,8 @@ extension LeaseScheduler {
         let wanted = min(soloWorkerLimit - busy, ledger.soloQueue.count)
         guard wanted > 0 else { return [] }
         let eligible = roster.workers.filter { id, worker in
-            worker.duty != .solo && ledger.soloQueue.contains { mayTry($0, id) }
+            worker.duty != .solo && worker.duty != .awaitingOffer
+                && ledger.soloQueue.contains { mayTry($0, id) }
         }
         let ordered = eligible.sorted { left, right in
             let (a, b) = (left.value, right.value)

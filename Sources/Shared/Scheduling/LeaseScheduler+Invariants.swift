@@ -26,7 +26,7 @@ extension LeaseScheduler {
         var waitingCost = 0.0
         for (rank, record) in ledger.records.enumerated() {
             let name = record.unit.perturbation.description
-            counted[record.state.phase] += 1
+            counted[record.state] += 1
             let isPending = record.state == .pending
             let isWaiting = ledger.waiting.contains(rank)
             let soloPlaces = ledger.soloQueue.count { $0 == rank }
@@ -36,23 +36,13 @@ extension LeaseScheduler {
                 violations.append("\(name) is not in exactly the queue it belongs to")
             }
             waitingCost += isWaiting ? record.unit.cost : 0
-            if let lease = record.state.lease {
-                let out = roster.leases[lease]?.outstanding.filter { $0.rank == rank } ?? []
-                if out.count != 1 || out[0].isStarted != (record.state.phase == .started) {
-                    violations.append("\(name) is \(record.state) but its lease disagrees")
-                }
-                if record.mustRunAlone && roster.leases[lease]?.isSolo != true {
-                    violations.append("\(name) must run alone and does not")
-                }
-            }
-            if !record.state.phase.isSettled,
+            checkWhereabouts(rank, record, &violations)
+            if record.state == .pending,
                 record.strikes >= policy.strikesToQuarantine
                     || record.lostAttempts >= policy.maximumAttempts
                     || record.fitFailures >= policy.fitTries
             {
-                if record.state != .written {
-                    violations.append("\(name) has had its attempts and is still tried")
-                }
+                violations.append("\(name) has had its attempts and is still tried")
             }
             if record.strikes > record.lostAttempts {
                 violations.append("\(name) has more strikes than lost attempts")
@@ -63,6 +53,31 @@ extension LeaseScheduler {
         }
         if abs(waitingCost - ledger.waitingCost) > 1e-6 * max(1, ledger.totalCost) {
             violations.append("the waiting cost is not the sum of the waiting units")
+        }
+    }
+
+    private func checkWhereabouts(
+        _ rank: Int,
+        _ record: UnitRecord,
+        _ violations: inout [String]
+    ) {
+        let name = record.unit.perturbation.description
+        let isOut = record.state == .leased || record.state == .started
+        if isOut == record.active.isEmpty || record.active.count > 2 {
+            violations.append("\(name) is \(record.state) on \(record.active.count) leases")
+        }
+        for lease in record.active {
+            let out = roster.leases[lease]?.outstanding.count { $0.rank == rank } ?? 0
+            let inquired = inquests.count { inquest in
+                inquest.started.contains { $0.lease == lease && $0.rank == rank }
+            }
+            if out + inquired != 1 {
+                violations.append("\(name) is out on \(lease), which does not name it once")
+            }
+        }
+        let isBegun = record.active.contains { self.isBegun(rank, lease: $0) }
+        if isOut, isBegun != (record.state == .started) {
+            violations.append("\(name) is \(record.state) but its leases disagree")
         }
     }
 
@@ -81,7 +96,8 @@ extension LeaseScheduler {
             for unit in lease.outstanding {
                 let record = ledger[unit.rank]
                 let isSuperseded = record.state == .written || record.state == .durable
-                if record.state.lease != id && !isSuperseded {
+                let isBrought = lease.kind == .rejoin
+                if !record.active.contains(id) && !isSuperseded && !isBrought {
                     violations.append("\(id) names a unit that is \(record.state)")
                 }
             }
@@ -97,14 +113,16 @@ extension LeaseScheduler {
             if owed.count != worker.unfinishedCount || bytes != worker.unfinishedBytes {
                 violations.append("\(id) does not hold what its leases say")
             }
-            if bytes > worker.blockBytesLimit && owed.count > 1 {
+            // What a worker brought along is not held against it.
+            let rejoined = worker.leases.contains { roster.leases[$0]?.kind == .rejoin }
+            if bytes > worker.blockBytesLimit && owed.count > 1 && !rejoined {
                 violations.append("\(id) holds more blocks than its memory allows")
             }
-            let soloLeases = worker.leases.count { roster.leases[$0]?.isSolo == true }
+            let soloLeases = worker.leases.count { roster.leases[$0]?.kind == .solo }
             if (worker.duty == .solo) != (soloLeases == 1) || soloLeases > 1 {
                 violations.append("\(id) is on duty \(worker.duty) with \(soloLeases) solo leases")
             }
-            if soloLeases > 0 && owed.count != 1 {
+            if soloLeases > 0 && owed.count != 1 && !rejoined {
                 violations.append("\(id) has something beside a unit that must run alone")
             }
         }
@@ -126,6 +144,9 @@ extension LeaseScheduler {
             }
         }
         let serving = roster.workers.values.contains { $0.duty != .ordinary }
+        if ledger.waiting.count == 0 && couldAskBack {
+            violations.append("units wait behind a busy worker and another one is idle")
+        }
         if !ledger.soloQueue.isEmpty && roster.count > 0 && !serving {
             violations.append("units wait to run alone and no worker is kept for them")
         }

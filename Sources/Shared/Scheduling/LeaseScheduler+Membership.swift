@@ -6,23 +6,29 @@ extension LeaseScheduler {
         _ threads: Int,
         _ memoryBytes: UInt64,
         _ host: String,
+        _ identity: WorkerIdentity?,
         _ actions: inout [SchedulerAction]
     ) {
         guard roster[worker] == nil else {
             ignoredEventCount += 1
             return
         }
+        guard supersede(by: worker, identity, &actions) else { return }
+        if let identity, identity.incarnation > 0 { pardon(identity.process, &actions) }
         guard progression == .running else {
             actions.append(.closeWorker(worker, .runIsEnding))
             return
         }
-        let record = WorkerRecord(
+        var record = WorkerRecord(
             host: host,
             threads: max(1, threads),
             memoryBytes: memoryBytes,
             blockBytesLimit: memoryBytes / max(1, policy.memoryDivisor),
+            identity: identity,
+            joined: now,
             lastHeard: now
         )
+        if identity?.offersRows == true { record.duty = .awaitingOffer }
         roster.add(worker, record)
     }
 
@@ -35,6 +41,7 @@ extension LeaseScheduler {
             ignoredEventCount += 1
             return
         }
+        closeInquests(&actions)
         let owed = roster.remove(worker)
         // A unit that another worker should have tried may have no other worker now.
         anyoneMayTakeWork = true
@@ -42,12 +49,13 @@ extension LeaseScheduler {
         case .processDied(let description):
             deathsSinceRow += 1
             lastDeath = description
-            takeBackFromDead(worker, record.host, owed, description, &actions)
+            takeBack(from: worker, record, owed, .death(description), &actions)
         case .networkLost:
-            takeBackFromLost(worker, owed, "the connection was lost", &actions)
+            let cause = LossCause.silence("the connection was lost")
+            takeBack(from: worker, record, owed, cause, &actions)
         case .goodbye:
-            for (lease, unit) in owed where ledger[unit.rank].state.lease == lease {
-                requeue(unit.rank, alone: false, by: worker)
+            for (lease, unit) in owed {
+                release(unit.rank, from: lease, alone: false, by: worker, &actions)
             }
         }
     }
@@ -55,13 +63,15 @@ extension LeaseScheduler {
     mutating func closeSilentWorkers(_ actions: inout [SchedulerAction]) {
         let limit = policy.silence.wholeNanoseconds
         let silent = roster.workers.filter { now.nanoseconds(since: $0.value.lastHeard) >= limit }
+        if !silent.isEmpty { closeInquests(&actions) }
         for worker in silent.keys.sorted() {
-            guard let lastHeard = roster[worker]?.lastHeard else { continue }
+            guard let record = roster[worker] else { continue }
             let owed = roster.remove(worker)
             anyoneMayTakeWork = true
-            let seconds = now.seconds(since: lastHeard)
+            let seconds = now.seconds(since: record.lastHeard)
             actions.append(.closeWorker(worker, .silent(seconds: seconds)))
-            takeBackFromLost(worker, owed, "nothing was heard for \(Int(seconds)) s", &actions)
+            let cause = LossCause.silence("nothing was heard for \(Int(seconds)) s")
+            takeBack(from: worker, record, owed, cause, &actions)
         }
     }
 
@@ -72,64 +82,6 @@ extension LeaseScheduler {
         } else if !isWorkerless {
             isWorkerless = true
             workerlessSince = now
-        }
-    }
-
-    /// Blames a process death on the one unit that was started, or on none of several.
-    private mutating func takeBackFromDead(
-        _ worker: WorkerID,
-        _ host: String,
-        _ owed: [(lease: LeaseID, unit: OutstandingUnit)],
-        _ description: String,
-        _ actions: inout [SchedulerAction]
-    ) {
-        // A unit whose row came from elsewhere counts too: it may be the one that did it.
-        let startedCount = owed.count { $0.unit.isStarted }
-        for (lease, unit) in owed where ledger[unit.rank].state.lease == lease {
-            guard unit.isStarted else {
-                requeue(unit.rank, alone: false, by: worker)
-                continue
-            }
-            ledger[unit.rank].lostAttempts += 1
-            if startedCount == 1 {
-                ledger[unit.rank].strikes += 1
-                ledger[unit.rank].avoidance = host.isEmpty ? .nobody : .host(host)
-                ledger[unit.rank].reasons.append("\(worker): \(description)")
-            } else {
-                ledger[unit.rank].reasons.append(
-                    "\(worker): \(description), with \(startedCount) perturbations started"
-                )
-            }
-            if ledger[unit.rank].strikes >= policy.strikesToQuarantine
-                || ledger[unit.rank].lostAttempts >= policy.maximumAttempts
-            {
-                quarantine(unit.rank, by: worker, &actions)
-            } else {
-                requeue(unit.rank, alone: true, by: worker)
-            }
-        }
-    }
-
-    /// Takes units back from a worker of which nothing is known: no strike, but an attempt.
-    private mutating func takeBackFromLost(
-        _ worker: WorkerID,
-        _ owed: [(lease: LeaseID, unit: OutstandingUnit)],
-        _ description: String,
-        _ actions: inout [SchedulerAction]
-    ) {
-        for (lease, unit) in owed where ledger[unit.rank].state.lease == lease {
-            guard unit.isStarted else {
-                requeue(unit.rank, alone: false, by: worker)
-                continue
-            }
-            ledger[unit.rank].lostAttempts += 1
-            ledger[unit.rank].reasons.append("\(worker): \(description)")
-            let attempts = ledger[unit.rank].lostAttempts
-            if attempts >= policy.maximumAttempts {
-                quarantine(unit.rank, by: worker, &actions)
-            } else {
-                requeue(unit.rank, alone: attempts >= policy.lossesToSolo, by: worker)
-            }
         }
     }
 }

@@ -64,7 +64,7 @@ extension LeaseScheduler {
     /// Cost: O(units x log units).
     package var unsettledPerturbations: [PerturbationIndex] {
         ledger.records
-            .filter { !$0.state.phase.isSettled }
+            .filter { !$0.state.isSettled }
             .map(\.unit.perturbation)
             .sorted()
     }
@@ -89,7 +89,7 @@ extension LeaseScheduler {
 
     /// The phase a perturbation is in; nil when the run has no such perturbation.
     package func phase(of perturbation: PerturbationIndex) -> UnitPhase? {
-        ledger.rank(of: perturbation).map { ledger[$0].state.phase }
+        ledger.rank(of: perturbation).map { ledger[$0].state }
     }
 
     /// Process deaths that happened with this perturbation started alone.

@@ -53,7 +53,7 @@ extension LeaseScheduler {
     ///
     /// Cost: O(units).
     package func troubledUnits(atMost count: Int) -> [TroubledUnit] {
-        let troubled = ledger.records.filter { $0.lostAttempts > 0 && !$0.state.phase.isSettled }
+        let troubled = ledger.records.filter { $0.lostAttempts > 0 && !$0.state.isSettled }
         let worst = troubled.sorted {
             ($1.strikes, $1.lostAttempts, $0.unit.perturbation)
                 < ($0.strikes, $0.lostAttempts, $1.unit.perturbation)
@@ -61,7 +61,7 @@ extension LeaseScheduler {
         return worst.prefix(count).map { record in
             TroubledUnit(
                 perturbation: record.unit.perturbation,
-                phase: record.state.phase,
+                phase: record.state,
                 lostAttempts: record.lostAttempts,
                 strikes: record.strikes,
                 lastReason: record.reasons.last ?? ""

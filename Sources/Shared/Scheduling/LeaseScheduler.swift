@@ -11,8 +11,10 @@
 // Blame: only units that were started when a process died can have ended it. One alone gets a
 // strike; several get none and are each tried again alone, where the next death is conclusive.
 //
-// Limits: no unit is out on two leases at once. A worker still busy with a unit whose row came from
-// elsewhere keeps it on its own lease until it answers, so copies for stragglers would fit in.
+// Copies: a unit is out on one lease, and on a second one when it takes far too long or when a worker
+// that was lost comes back with its row. What is decided about a unit is decided when it is out on
+// none any more. A worker still busy with a unit whose row came from elsewhere keeps it on its lease
+// until it answers.
 
 /// Decides which worker fits which perturbation, which rows are taken, and when the run is over.
 package struct LeaseScheduler: ~Copyable {
@@ -32,6 +34,15 @@ package struct LeaseScheduler: ~Copyable {
     var workerlessSince = Instant.zero
     var deathsSinceRow = 0
     var lastDeath = ""
+    var fitTimes = FitTimes()
+    /// Losses that may turn out to be those of whole machines.
+    var inquests: [Inquest] = []
+    /// Workers that vanished lately, whatever they were doing.
+    var vanished: [Vanishing] = []
+    /// What units were held to answer for, until it turns out that the process is alive.
+    var charges: [Charge] = []
+    /// How many units failed for each reason.
+    var failures: [String: Int] = [:]
     /// Set when something changed that may let any worker take more work.
     var anyoneMayTakeWork = false
     /// Events that changed nothing because they came from ended sessions or leases.
@@ -71,6 +82,7 @@ package struct LeaseScheduler: ~Copyable {
         let worker = apply(event, &actions)
         noteWorkers()
         assignWork(to: worker, &actions)
+        balance(event, &actions)
         conclude(&actions)
         return actions
     }
@@ -81,8 +93,8 @@ package struct LeaseScheduler: ~Copyable {
         _ actions: inout [SchedulerAction]
     ) -> WorkerID? {
         switch event {
-        case .workerJoined(let worker, let threads, let memoryBytes, let host):
-            workerJoined(worker, threads, memoryBytes, host, &actions)
+        case .workerJoined(let worker, let threads, let memoryBytes, let host, let identity):
+            workerJoined(worker, threads, memoryBytes, host, identity, &actions)
             return worker
         case .workerLeft(let worker, let departure):
             workerLeft(worker, departure, &actions)
@@ -102,8 +114,17 @@ package struct LeaseScheduler: ~Copyable {
         case .fitFailed(let worker, let lease, let perturbation, let reason):
             fitFailed(worker, lease, perturbation, reason, &actions)
             return worker
+        case .returned(let worker, let lease, let perturbations):
+            returned(worker, lease, perturbations, &actions)
+            return worker
+        case .rowsOffered(let worker, let rows):
+            rowsOffered(worker, rows, &actions)
+            return worker
         case .tick:
             closeSilentWorkers(&actions)
+            endLongFits(&actions)
+            closeInquests(&actions)
+            stopAwaitingOffers()
             return nil
         case .drain:
             drain(&actions)
@@ -126,13 +147,13 @@ package struct LeaseScheduler: ~Copyable {
     ) {
         roster.heard(worker, now: now)
         guard let rank = ledger.rank(of: perturbation),
-            roster.markStarted(rank, lease: lease, worker: worker)
+            roster.markStarted(rank, lease: lease, worker: worker, now: now)
         else {
             ignoredEventCount += 1
             return
         }
-        if ledger[rank].state == .leased(lease) {
-            ledger.move(rank, to: .started(lease), by: worker, now: now)
+        if ledger[rank].state == .leased, ledger[rank].active.contains(lease) {
+            ledger.move(rank, to: .started, by: worker, now: now)
         }
     }
 
@@ -149,18 +170,22 @@ package struct LeaseScheduler: ~Copyable {
             return
         }
         let unit = ledger[rank].unit
-        if roster.answer(rank, unit: unit, lease: lease, worker: worker) {
+        if let answered = roster.answer(rank, unit: unit, lease: lease, worker: worker) {
             roster.credit(worker, cost: unit.cost)
+            if let started = answered.started {
+                fitTimes.add(seconds: now.seconds(since: started), cost: unit.cost)
+            }
         }
         switch ledger[rank].state {
         case .pending, .leased, .started:
             ledger[rank].digest = digest
             ledger.move(rank, to: .written, by: worker, now: now)
             deathsSinceRow = 0
+            cancelOthers(rank, &actions)
             let attempt = ledger[rank].lostAttempts + 1
             actions.append(.write(perturbation, from: worker, attempt: attempt))
         case .written, .durable:
-            let same = ledger[rank].digest == digest
+            let same = ledger[rank].digest == nil || ledger[rank].digest == digest
             actions.append(.discard(perturbation, .duplicate, sameDigest: same))
         case .failed, .quarantined:
             actions.append(.discard(perturbation, .late, sameDigest: false))
@@ -186,24 +211,39 @@ package struct LeaseScheduler: ~Copyable {
     ) {
         roster.heard(worker, now: now)
         guard let rank = ledger.rank(of: perturbation),
-            roster.answer(rank, unit: ledger[rank].unit, lease: lease, worker: worker)
+            roster.answer(rank, unit: ledger[rank].unit, lease: lease, worker: worker) != nil
         else {
             ignoredEventCount += 1
             return
         }
-        guard ledger[rank].state.lease == lease else { return }
+        guard ledger[rank].active.contains(lease) else { return }
         ledger[rank].fitFailures += 1
         ledger[rank].lostAttempts += 1
         ledger[rank].reasons.append("\(worker): the fit failed: \(reason)")
-        let attempts = ledger[rank].lostAttempts
-        if ledger[rank].fitFailures >= policy.fitTries {
-            ledger.move(rank, to: .failed, by: worker, now: now)
-            actions.append(.markFailed(perturbation, reason: reason, attempts: attempts))
-        } else if attempts >= policy.maximumAttempts {
-            quarantine(rank, by: worker, &actions)
-        } else {
-            ledger[rank].avoidance = .worker(worker)
-            requeue(rank, alone: false, by: worker)
+        ledger[rank].failure = reason
+        ledger[rank].avoidance = .worker(worker)
+        release(rank, from: lease, alone: false, by: worker, &actions)
+    }
+
+    /// A worker gave units back that it was asked for, or has done with those that were cancelled.
+    private mutating func returned(
+        _ worker: WorkerID,
+        _ lease: LeaseID,
+        _ perturbations: [PerturbationIndex],
+        _ actions: inout [SchedulerAction]
+    ) {
+        roster.heard(worker, now: now)
+        for perturbation in perturbations {
+            guard let rank = ledger.rank(of: perturbation),
+                roster.answer(rank, unit: ledger[rank].unit, lease: lease, worker: worker) != nil
+            else {
+                ignoredEventCount += 1
+                continue
+            }
+            anyoneMayTakeWork = true
+            // Who could not begin it shall not be the next to get it.
+            if ledger[rank].avoidance == .nobody { ledger[rank].avoidance = .worker(worker) }
+            release(rank, from: lease, alone: false, by: worker, &actions)
         }
     }
 
@@ -213,23 +253,54 @@ package struct LeaseScheduler: ~Copyable {
             return
         }
         progression = .draining
+        closeInquests(&actions)
         // With everything settled the end is announced anyway, once.
         if ledger.counts.settled < ledger.counts.total {
             actions.append(.finishWorkers)
         }
     }
 
-    /// Gives a unit up, with everything known about why.
-    mutating func quarantine(_ rank: Int, by worker: WorkerID, _ actions: inout [SchedulerAction]) {
-        ledger.move(rank, to: .quarantined, by: worker, now: now)
+    /// Ends a unit's stay on a lease; when it is out on no other, it waits again or is given up.
+    mutating func release(
+        _ rank: Int,
+        from lease: LeaseID,
+        alone: Bool,
+        by worker: WorkerID,
+        _ actions: inout [SchedulerAction]
+    ) {
+        // A unit whose row came from elsewhere is out on no lease.
+        guard let position = ledger[rank].active.firstIndex(of: lease) else { return }
+        ledger[rank].active.remove(at: position)
+        if alone { ledger.setMustRunAlone(rank) }
         let record = ledger[rank]
-        actions.append(.markQuarantined(record.unit.perturbation, reasons: record.reasons))
+        if !record.active.isEmpty {
+            let isStarted = record.active.contains { isBegun(rank, lease: $0) }
+            let state: UnitPhase = isStarted ? .started : .leased
+            if state != record.state { ledger.move(rank, to: state, by: worker, now: now) }
+        } else if record.fitFailures >= policy.fitTries {
+            ledger.move(rank, to: .failed, by: worker, now: now)
+            failures[Self.withoutNumbers(record.failure), default: 0] += 1
+            actions.append(
+                .markFailed(
+                    record.unit.perturbation,
+                    reason: record.failure,
+                    attempts: record.lostAttempts
+                )
+            )
+        } else if record.strikes >= policy.strikesToQuarantine
+            || record.lostAttempts >= policy.maximumAttempts
+        {
+            ledger.move(rank, to: .quarantined, by: worker, now: now)
+            actions.append(.markQuarantined(record.unit.perturbation, reasons: record.reasons))
+        } else {
+            ledger.move(rank, to: .pending, by: worker, now: now)
+            anyoneMayTakeWork = true
+        }
     }
 
-    /// Puts a unit that was out on a lease back to wait for another one.
-    mutating func requeue(_ rank: Int, alone: Bool, by worker: WorkerID) {
-        ledger.requeue(rank, alone: alone, by: worker, now: now)
-        anyoneMayTakeWork = true
+    /// A reason by which failures can be counted, whatever gene or cell they name.
+    private static func withoutNumbers(_ reason: String) -> String {
+        String(String.UnicodeScalarView(reason.unicodeScalars.filter { !("0"..."9" ~= $0) }))
     }
 
     /// Announces the end of the run, once, when there is one.
@@ -244,6 +315,8 @@ package struct LeaseScheduler: ~Copyable {
             actions.append(.settled)
         } else if deathsSinceRow >= policy.deathsToStop {
             stop(.tooManyDeaths(count: deathsSinceRow, lastReason: lastDeath), &actions)
+        } else if let (reason, count, finished) = commonFailure {
+            stop(.commonFailure(reason: reason, count: count, finished: finished), &actions)
         } else if progression == .draining {
             if counts.leased + counts.started + counts.written == 0 {
                 stop(.drained, &actions)
@@ -253,6 +326,16 @@ package struct LeaseScheduler: ~Copyable {
         {
             stop(.noWorkers(seconds: now.seconds(since: workerlessSince)), &actions)
         }
+    }
+
+    /// The reason for which too many units failed, if there is one.
+    private var commonFailure: (reason: String, count: Int, finished: Int)? {
+        let finished = ledger.counts.settled + ledger.counts.written - ledger.alreadyDoneCount
+        guard finished >= policy.finishedToStop,
+            let (reason, count) = failures.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }),
+            Double(count) > policy.failureShare * Double(finished)
+        else { return nil }
+        return (reason, count, finished)
     }
 
     private mutating func stop(_ reason: StopReason, _ actions: inout [SchedulerAction]) {

@@ -124,6 +124,15 @@ struct ResourceShelf {
         return true
     }
 
+    /// Forgets everything: the connection that it came over is gone.
+    mutating func dropAll() {
+        entries = [:]
+        queue = []
+        missingCommonCount = 0
+        countedBytes = 0
+        countedCount = 0
+    }
+
     /// Stops fetching anything that has not been requested.
     mutating func stopFetching() {
         queue.removeAll()

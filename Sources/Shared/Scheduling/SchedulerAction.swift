@@ -13,6 +13,14 @@ package enum SchedulerAction: Hashable, Sendable {
     case markFailed(PerturbationIndex, reason: String, attempts: Int)
     /// Record that the perturbation has no row because it was given up, with every reason known.
     case markQuarantined(PerturbationIndex, reasons: [String])
+    /// Ask the worker to give units back unless it has begun them; `returned` tells which it did.
+    case revoke(WorkerID, LeaseID, [PerturbationIndex])
+    /// Tell the worker that it need not answer for a unit whose row came from elsewhere.
+    case cancel(WorkerID, LeaseID, PerturbationIndex)
+    /// Tell the worker what becomes of what it offered.
+    case answerOffer(WorkerID, OfferVerdict)
+    /// End the worker's process, which cannot be asked to stop a fit, and close its link.
+    case endProcess(WorkerID, PerturbationIndex, reason: String)
     /// Close the worker's link; what it had goes to others.
     case closeWorker(WorkerID, CloseReason)
     /// Tell every worker to finish what it is fitting and leave.
@@ -31,13 +39,37 @@ package struct GrantedLease: Hashable, Sendable {
     package let solo: Bool
     /// The perturbations to fit, largest cost first.
     package let perturbations: [PerturbationIndex]
+    /// Whether the one perturbation named is being fitted elsewhere, too slowly.
+    package let isCopy: Bool
 
     /// Describes a lease.
-    package init(lease: LeaseID, solo: Bool, perturbations: [PerturbationIndex]) {
+    package init(
+        lease: LeaseID,
+        solo: Bool,
+        perturbations: [PerturbationIndex],
+        isCopy: Bool = false
+    ) {
         self.lease = lease
         self.solo = solo
         self.perturbations = perturbations
+        self.isCopy = isCopy
     }
+}
+
+/// What becomes of the rows that a worker offered.
+package struct OfferVerdict: Hashable, Sendable {
+    /// The lease under which wanted rows are to be sent; nil when none is wanted.
+    package internal(set) var lease: LeaseID?
+    /// Rows to send, and fits to go on with.
+    package internal(set) var wanted: [PerturbationIndex] = []
+    /// Rows that are durable already.
+    package internal(set) var durable: [PerturbationIndex] = []
+    /// Rows that are written: to be kept by the worker until they are durable.
+    package internal(set) var kept: [PerturbationIndex] = []
+    /// Rows to forget.
+    package internal(set) var unneeded: [PerturbationIndex] = []
+
+    init() {}
 }
 
 /// Why a row is not written.
@@ -56,12 +88,15 @@ package enum CloseReason: Hashable, Sendable, CustomStringConvertible {
     case silent(seconds: Double)
     /// The worker joined when the run had nothing left to give.
     case runIsEnding
+    /// The same process has a newer connection.
+    case superseded
 
     /// Text for the log and for the worker.
     package var description: String {
         switch self {
         case .silent(let seconds): "nothing was heard from the worker for \(Int(seconds)) s"
         case .runIsEnding: "the run is ending and has no more work"
+        case .superseded: "the worker has a newer connection"
         }
     }
 }
@@ -72,6 +107,8 @@ package enum StopReason: Hashable, Sendable, CustomStringConvertible {
     case tooManyDeaths(count: Int, lastReason: String)
     /// No worker was there for too long while perturbations were waiting.
     case noWorkers(seconds: Double)
+    /// Too large a share of the perturbations failed in the same way.
+    case commonFailure(reason: String, count: Int, finished: Int)
     /// The run was asked to stop, and everything taken is safe on disk.
     case drained
 
@@ -83,6 +120,8 @@ package enum StopReason: Hashable, Sendable, CustomStringConvertible {
                 + "the last one: \(lastReason)"
         case .noWorkers(let seconds):
             "no worker was connected for \(Int(seconds)) s while perturbations were waiting"
+        case .commonFailure(let reason, let count, let finished):
+            "\(count) of the first \(finished) perturbations failed in the same way: \(reason)"
         case .drained:
             "stopped early as asked; what is finished is kept"
         }

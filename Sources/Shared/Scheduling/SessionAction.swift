@@ -13,6 +13,15 @@ package enum SessionAction: Hashable, Sendable {
     case startFit(PerturbationIndex, lease: LeaseID, block: String)
     /// Send a finished row, then report `rowSent`.
     case sendRow(PerturbationIndex, lease: LeaseID)
+    /// Forget a row: it is safe, or of no use any more.
+    case forgetRow(PerturbationIndex)
+    /// Tell the coordinator that these units will get no answer.
+    case sendReturned(LeaseID, [PerturbationIndex])
+    /// Tell the coordinator what is left from earlier connections: finished rows, and fits that have
+    /// not ended.
+    case offerRows([PerturbationIndex], running: [PerturbationIndex])
+    /// Look for a coordinator; what is being fitted goes on meanwhile.
+    case reconnect(String)
     /// Tell the coordinator that a fit failed.
     case sendFitFailed(LeaseID, PerturbationIndex, reason: String)
     /// Take leave; everything leased and not answered goes back.
@@ -37,6 +46,8 @@ package enum SessionPhase: String, Hashable, Sendable, CaseIterable {
     case greeting
     /// Fetches, fits and sends.
     case working
+    /// Has lost its link and finishes what it is fitting, to offer the rows later.
+    case detached
     /// Finishes what it is fitting and sends what it has.
     case leaving
     /// Is over: every event is ignored.

@@ -5,8 +5,9 @@ package enum SessionEvent: Hashable, Sendable {
     /// The coordinator accepted the worker.
     ///
     /// `resources` are needed before any fit, in this order; `rowCreditBytes` is how many bytes of
-    /// rows may be on the way at once.
-    case welcomed(resources: [ResourceDemand], rowCreditBytes: UInt64)
+    /// rows may be on the way at once. `keepsRows` says whether rows of an earlier connection are of
+    /// use: they are when the coordinator has the same input and options.
+    case welcomed(resources: [ResourceDemand], rowCreditBytes: UInt64, keepsRows: Bool = true)
     /// Fits share what they read, so that more of them than threads may run at once.
     case mayFitAtOnce(Int)
     /// The coordinator refused the worker; `retry` says whether a later try may succeed.
@@ -27,12 +28,22 @@ package enum SessionEvent: Hashable, Sendable {
     case rowSent(PerturbationIndex)
     /// The coordinator gave back row credit.
     case creditReturned(UInt64)
+    /// These rows are safe on the coordinator's disk.
+    case rowsDurable([PerturbationIndex])
+    /// The coordinator asks for units that have not been started.
+    case revoked(LeaseID, [PerturbationIndex])
+    /// The coordinator has a unit's row from elsewhere.
+    case cancelled(LeaseID, PerturbationIndex)
+    /// What becomes of the rows that were offered: some are wanted under a lease, some forgotten.
+    case offerAnswered(LeaseID, wanted: [PerturbationIndex], unneeded: [PerturbationIndex])
     /// The coordinator asks the worker to finish what it is fitting and leave.
     case finishRequested
     /// A signal asks the worker to finish what it is fitting and leave.
     case terminateRequested
     /// The link closed; nothing can be sent any more.
     case linkClosed(String)
+    /// A coordinator was found again and has been greeted.
+    case reconnected
 }
 
 /// A named resource to fetch.

@@ -1,34 +1,3 @@
-/// A unit's state, with the lease it is out on.
-enum UnitState: Equatable {
-    case pending
-    case leased(LeaseID)
-    case started(LeaseID)
-    case written
-    case durable
-    case failed
-    case quarantined
-
-    var phase: UnitPhase {
-        switch self {
-        case .pending: .pending
-        case .leased: .leased
-        case .started: .started
-        case .written: .written
-        case .durable: .durable
-        case .failed: .failed
-        case .quarantined: .quarantined
-        }
-    }
-
-    /// The lease the unit is out on.
-    var lease: LeaseID? {
-        switch self {
-        case .leased(let lease), .started(let lease): lease
-        case .pending, .written, .durable, .failed, .quarantined: nil
-        }
-    }
-}
-
 /// Who should not be the next to try a unit, if there is anyone else.
 enum Avoidance: Equatable {
     case nobody
@@ -41,9 +10,19 @@ enum Avoidance: Equatable {
 /// Everything remembered about one unit.
 struct UnitRecord {
     let unit: UnitOfWork
-    fileprivate(set) var state = UnitState.pending
+    fileprivate(set) var state = UnitPhase.pending
     /// Every lease that ever named the unit: a row may come from any of them.
     var leases: [LeaseID] = []
+    /// The leases it is out on: one as a rule, more with copies and rows offered again.
+    ///
+    /// A lease of a dead worker stays until it is known what the unit had to do with the death.
+    var active: [LeaseID] = []
+    /// How often it was asked back before it was started.
+    var revocations = 0
+    /// How often its worker's whole machine was lost while it was fitted.
+    var hostLosses = 0
+    /// What the fit that failed last said.
+    var failure = ""
     /// Attempts that began and gave no row.
     var lostAttempts = 0
     /// Process deaths with this unit started alone.
@@ -76,6 +55,8 @@ struct UnitLedger {
     /// The summed cost of units with a row or a verdict.
     private(set) var doneCost = 0.0
     let totalCost: Double
+    /// Units whose rows were durable from before.
+    private(set) var alreadyDoneCount = 0
     private(set) var log: TransitionLog
     private let ranks: [PerturbationIndex: Int]
 
@@ -102,6 +83,7 @@ struct UnitLedger {
             if alreadyDone.contains(records[rank].unit.perturbation) {
                 records[rank].state = .durable
                 counts.durable += 1
+                alreadyDoneCount += 1
                 doneCost += records[rank].unit.cost
             } else {
                 counts.pending += 1
@@ -120,18 +102,16 @@ struct UnitLedger {
         _modify { yield &records[rank] }
     }
 
-    /// Puts a unit that is out on a lease back into the queue it belongs to.
-    mutating func requeue(_ rank: Int, alone: Bool, by worker: WorkerID, now: Instant) {
-        if alone {
-            records[rank].mustRunAlone = true
-        }
-        move(rank, to: .pending, by: worker, now: now)
+    /// Decides that a unit is never again fitted beside another; it must not be waiting.
+    mutating func setMustRunAlone(_ rank: Int) {
+        precondition(records[rank].state != .pending, "the queue of a waiting unit is decided")
+        records[rank].mustRunAlone = true
     }
 
     /// Changes a unit's state, and with it the counts, the queues and the log.
-    mutating func move(_ rank: Int, to next: UnitState, by worker: WorkerID?, now: Instant) {
+    mutating func move(_ rank: Int, to next: UnitPhase, by worker: WorkerID?, now: Instant) {
         let previous = records[rank].state
-        precondition(!previous.phase.isSettled, "a settled unit never changes")
+        precondition(!previous.isSettled, "a settled unit never changes")
         let cost = records[rank].unit.cost
         if previous == .pending {
             leaveQueue(rank)
@@ -139,18 +119,18 @@ struct UnitLedger {
         if next == .pending {
             enterQueue(rank)
         }
-        if previous != .written, next.phase.isSettled || next == .written {
+        if previous != .written, next.isSettled || next == .written {
             doneCost += cost
         }
         records[rank].state = next
-        counts[previous.phase] -= 1
-        counts[next.phase] += 1
+        counts[previous] -= 1
+        counts[next] += 1
         log.append(
             Transition(
                 instant: now,
                 perturbation: records[rank].unit.perturbation,
-                from: previous.phase,
-                to: next.phase,
+                from: previous,
+                to: next,
                 worker: worker
             )
         )

@@ -6,6 +6,20 @@ enum WorkerDuty: Equatable {
     case reserved
     /// Nothing: a unit that must run alone is with it.
     case solo
+    /// Nothing yet: it has been here before and is about to say what rows it still holds.
+    case awaitingOffer
+}
+
+/// What a lease is for.
+enum LeaseKind: Equatable {
+    /// Ordinary units.
+    case ordinary
+    /// One unit with nothing beside it.
+    case solo
+    /// One unit that takes too long where it is.
+    case copy
+    /// Rows and fits that a worker brought along from an earlier session.
+    case rejoin
 }
 
 /// One worker that is connected.
@@ -16,6 +30,9 @@ struct WorkerRecord {
     let memoryBytes: UInt64
     /// The most bytes its unfinished blocks may take together; one block may exceed it.
     let blockBytesLimit: UInt64
+    /// The process behind the session; nil when it did not say.
+    let identity: WorkerIdentity?
+    let joined: Instant
     var lastHeard: Instant
     var duty = WorkerDuty.ordinary
     /// Its leases with something outstanding, oldest first.
@@ -29,6 +46,9 @@ struct WorkerRecord {
     /// The units it should hold at least: one for each thread, and one to go on with.
     var wantedCount: Int { threads + 1 }
 
+    /// Threads that would have nothing to do if it began everything it holds.
+    var idleThreads: Int { max(0, threads - unfinishedCount) }
+
     /// Cost finished per second since its first lease; nil before its first row.
     func observedRate(now: Instant) -> Double? {
         guard let firstGrant, finishedCost > 0 else { return nil }
@@ -40,13 +60,19 @@ struct WorkerRecord {
 /// A unit that a worker still owes an answer for.
 struct OutstandingUnit {
     let rank: Int
-    var isStarted: Bool
+    let granted: Instant
+    /// When the worker said that it begins.
+    var started: Instant?
+    /// Whether the worker was asked to give it back.
+    var isAskedBack = false
+
+    var isStarted: Bool { started != nil }
 }
 
 /// A lease with something outstanding.
 struct LeaseRecord {
     let worker: WorkerID
-    let isSolo: Bool
+    let kind: LeaseKind
     /// The units not yet answered by this worker, in the order granted.
     ///
     /// A unit whose row came from elsewhere stays here until this worker answers too: the worker
@@ -74,6 +100,9 @@ struct WorkerRoster {
         workersOfHost[record.host, default: 0] += 1
     }
 
+    /// Whether some worker runs on a machine.
+    func hasWorker(on host: String) -> Bool { workersOfHost[host] != nil }
+
     /// Whether some worker runs on another machine than the one named.
     func hasHost(otherThan host: String) -> Bool {
         workersOfHost.count > (workersOfHost[host] == nil ? 0 : 1)
@@ -92,15 +121,15 @@ struct WorkerRoster {
         for id: WorkerID,
         ranks: [Int],
         bytes: UInt64,
-        isSolo: Bool,
+        kind: LeaseKind,
         now: Instant
     ) -> LeaseID {
         lastLease += 1
         let lease = LeaseID(lastLease)
         leases[lease] = LeaseRecord(
             worker: id,
-            isSolo: isSolo,
-            outstanding: ranks.map { OutstandingUnit(rank: $0, isStarted: false) }
+            kind: kind,
+            outstanding: ranks.map { OutstandingUnit(rank: $0, granted: now) }
         )
         workers[id]?.leases.append(lease)
         workers[id]?.unfinishedCount += ranks.count
@@ -108,38 +137,61 @@ struct WorkerRoster {
         if workers[id]?.firstGrant == nil {
             workers[id]?.firstGrant = now
         }
-        if isSolo {
+        if kind == .solo {
             workers[id]?.duty = .solo
         }
         return lease
     }
 
     /// Notes that the worker began to fit a unit; false when it does not owe that unit.
-    mutating func markStarted(_ rank: Int, lease: LeaseID, worker: WorkerID) -> Bool {
+    mutating func markStarted(
+        _ rank: Int,
+        lease: LeaseID,
+        worker: WorkerID,
+        now: Instant
+    ) -> Bool {
         guard let record = leases[lease], record.worker == worker,
             let position = record.outstanding.firstIndex(where: { $0.rank == rank }),
             !record.outstanding[position].isStarted
         else { return false }
-        leases[lease]?.outstanding[position].isStarted = true
+        leases[lease]?.outstanding[position].started = now
         return true
     }
 
-    /// Strikes a unit off a lease because its worker answered; false when nothing was owed.
-    mutating func answer(_ rank: Int, unit: UnitOfWork, lease: LeaseID, worker: WorkerID) -> Bool {
+    /// Whether a unit was started under a lease and not answered.
+    func isStarted(_ rank: Int, lease: LeaseID) -> Bool {
+        leases[lease]?.outstanding.contains { $0.rank == rank && $0.isStarted } ?? false
+    }
+
+    /// Notes that the worker was asked to give a unit back.
+    mutating func markAskedBack(_ rank: Int, lease: LeaseID) {
+        guard
+            let position = leases[lease]?.outstanding.firstIndex(where: { $0.rank == rank })
+        else { return }
+        leases[lease]?.outstanding[position].isAskedBack = true
+    }
+
+    /// Strikes a unit off a lease because its worker answered; nil when nothing was owed.
+    mutating func answer(
+        _ rank: Int,
+        unit: UnitOfWork,
+        lease: LeaseID,
+        worker: WorkerID
+    ) -> OutstandingUnit? {
         guard let record = leases[lease], record.worker == worker,
             let position = record.outstanding.firstIndex(where: { $0.rank == rank })
-        else { return false }
+        else { return nil }
         leases[lease]?.outstanding.remove(at: position)
         workers[worker]?.unfinishedCount -= 1
         workers[worker]?.unfinishedBytes -= unit.blockBytes
         if record.outstanding.count == 1 {
             leases[lease] = nil
             workers[worker]?.leases.removeAll { $0 == lease }
-            if record.isSolo {
+            if record.kind == .solo {
                 workers[worker]?.duty = .ordinary
             }
         }
-        return true
+        return record.outstanding[position]
     }
 
     mutating func credit(_ worker: WorkerID, cost: Double) {

@@ -10,7 +10,7 @@ extension WorkerSession {
         if running.count > 1 && running.values.contains(where: \.isSolo) {
             violations.append("a unit that must run alone runs beside another")
         }
-        if queuedRows.count >= 2 * fitsAtOnce {
+        if queuedRows.count(where: { !$0.isKept }) >= 2 * fitsAtOnce {
             violations.append("too many rows wait for credit")
         }
         if !credit.isWithinLimit {
@@ -22,8 +22,18 @@ extension WorkerSession {
         let canStart =
             phase == .working && shelf.isCommonComplete && running.isEmpty
             && queuedRows.count < fitsAtOnce
-        if canStart && waiting.contains(where: { shelf.isReady($0.unit.block.name) }) {
+        if canStart && waiting.contains(where: { isReady($0) }) {
             violations.append("a unit is ready and nothing runs")
+        }
+        if kept.bytes > kept.limit && kept.count > 1 {
+            violations.append("more rows are kept than the credit allows")
+        }
+        let places = kept.all + queuedRows.map(\.perturbation) + sending.keys + running.keys
+        if Set(places).count != places.count {
+            violations.append("a row is in two places")
+        }
+        if phase == .detached && !(waiting.isEmpty && queuedRows.isEmpty && sending.isEmpty) {
+            violations.append("something is held for a connection that is gone")
         }
         if phase == .leaving && heldCount == 0 {
             violations.append("the session should have ended")

@@ -8,22 +8,31 @@
 // once, because no fit begins while that many wait. A slow coordinator therefore slows its workers down
 // instead of filling their memory.
 //
-// Limits: a session is one connection. When the link closes the session is over, what it held is
-// lost, and the coordinator has it fitted again elsewhere.
+// Rows are kept until they are durable, within the credit. When the link closes, what has been started
+// is finished and kept too; the next connection begins by offering it. Nothing else survives: the
+// coordinator gives what was not started to others.
 
-/// Decides what one worker does, from the coordinator's welcome to its leave.
+/// Decides what one worker does, from the coordinator's first welcome to its leave.
 package struct WorkerSession: ~Copyable {
     /// A unit granted to this worker.
     struct HeldUnit {
         let unit: LeasedUnit
-        let lease: LeaseID
-        let isSolo: Bool
+        /// The lease it is answered under; nil since its connection was lost.
+        var lease: LeaseID?
+        var isSolo: Bool
+        /// Whether nobody waits for the row any more.
+        var isCancelled = false
+        /// Whether its block is on the shelf of this connection.
+        var isOnShelf = true
     }
 
     /// A finished row that waits for credit.
     struct QueuedRow {
-        let held: HeldUnit
+        let perturbation: PerturbationIndex
+        let lease: LeaseID
         let bytes: UInt64
+        /// Whether it was kept from an earlier connection.
+        let isKept: Bool
     }
 
     /// Tries after which a resource that keeps arriving damaged is given up.
@@ -43,7 +52,12 @@ package struct WorkerSession: ~Copyable {
     var waiting: [HeldUnit] = []
     var running: [PerturbationIndex: HeldUnit] = [:]
     var queuedRows: [QueuedRow] = []
-    var sending: [PerturbationIndex: HeldUnit] = [:]
+    /// Rows being handed to the link, with their bytes.
+    var sending: [PerturbationIndex: UInt64] = [:]
+    /// Rows that were sent, or finished without a link, and may be asked for again.
+    var kept = KeptRows()
+    let comesBack: Bool
+    private var isAgain: Bool
     var leavingReason = ""
 
     /// Makes a session that waits for the coordinator's welcome.
@@ -52,8 +66,17 @@ package struct WorkerSession: ~Copyable {
     ///   - threads: Fits at once, at least 1, until ``SessionEvent/mayFitAtOnce(_:)`` says otherwise.
     ///   - prefetchBytes: The most bytes of resources on the way or waiting for a fit; one
     ///     resource may exceed it.
-    package init(threads: Int, prefetchBytes: UInt64) {
+    ///   - comesBack: Whether another connection may follow one that is lost.
+    ///   - isAgain: Whether the process had a connection before.
+    package init(
+        threads: Int,
+        prefetchBytes: UInt64,
+        comesBack: Bool = false,
+        isAgain: Bool = false
+    ) {
         fitsAtOnce = max(1, threads)
+        self.comesBack = comesBack
+        self.isAgain = isAgain
         shelf = ResourceShelf(limit: prefetchBytes, triesPerResource: Self.triesPerResource)
     }
 
@@ -62,8 +85,11 @@ package struct WorkerSession: ~Copyable {
 
     /// Units granted and not yet answered completely.
     package var heldCount: Int {
-        waiting.count + running.count + queuedRows.count + sending.count
+        waiting.count + running.values.count { !$0.isCancelled } + queuedRows.count + sending.count
     }
+
+    /// Rows that are held until they are durable.
+    package var keptRows: [PerturbationIndex] { kept.all }
 
     /// Takes in one event and decides what has to be done about it.
     ///
@@ -84,8 +110,8 @@ package struct WorkerSession: ~Copyable {
 
     private mutating func apply(_ event: SessionEvent, _ actions: inout [SessionAction]) {
         switch event {
-        case .welcomed(let resources, let rowCreditBytes):
-            welcomed(resources, rowCreditBytes)
+        case .welcomed(let resources, let rowCreditBytes, let keepsRows):
+            welcomed(resources, rowCreditBytes, keepsRows, &actions)
         case .refused(let text, let retry):
             end(.refused(text, retry: retry), &actions)
         case .mayFitAtOnce(let count):
@@ -99,36 +125,60 @@ package struct WorkerSession: ~Copyable {
         case .leaseGranted(let lease, let solo, let units):
             leaseGranted(lease, solo, units, &actions)
         case .fitFinished(let perturbation, let rowBytes):
-            guard let held = endFit(perturbation, &actions) else { return }
-            queuedRows.append(QueuedRow(held: held, bytes: rowBytes))
+            fitFinished(perturbation, rowBytes, &actions)
         case .fitThrew(let perturbation, let reason):
-            guard let held = endFit(perturbation, &actions) else { return }
-            actions.append(.sendFitFailed(held.lease, perturbation, reason: reason))
+            fitThrew(perturbation, reason, &actions)
         case .rowSent(let perturbation):
-            let wasSending = sending.removeValue(forKey: perturbation) != nil
-            sentRowCount += wasSending ? 1 : 0
-            noteIgnored(unless: wasSending)
+            let bytes = sending.removeValue(forKey: perturbation)
+            sentRowCount += bytes == nil ? 0 : 1
+            noteIgnored(unless: bytes != nil)
+            if let bytes { keep(perturbation, bytes, &actions) }
         case .creditReturned(let bytes):
             credit.giveBack(bytes)
+        case .rowsDurable(let perturbations):
+            for perturbation in perturbations { forget(perturbation, &actions) }
+        case .revoked(let lease, let perturbations):
+            revoked(lease, perturbations, &actions)
+        case .cancelled(let lease, let perturbation):
+            cancelled(lease, perturbation, &actions)
+        case .offerAnswered(let lease, let wanted, let unneeded):
+            offerAnswered(lease, wanted, unneeded, &actions)
         case .finishRequested:
             leave("the coordinator has no more work", &actions)
         case .terminateRequested:
+            guard phase != .detached else { return end(.finished, &actions) }
             leave("the worker was asked to stop", &actions)
         case .linkClosed(let reason):
-            end(phase == .leaving ? .finished : .lost(reason), &actions)
+            linkClosed(reason, &actions)
+        case .reconnected:
+            guard phase == .detached else { return noteIgnored(unless: false) }
+            phase = .greeting
         }
     }
 
-    private mutating func welcomed(_ resources: [ResourceDemand], _ rowCreditBytes: UInt64) {
+    private mutating func welcomed(
+        _ resources: [ResourceDemand],
+        _ rowCreditBytes: UInt64,
+        _ keepsRows: Bool,
+        _ actions: inout [SessionAction]
+    ) {
         guard phase == .greeting else {
             ignoredEventCount += 1
             return
         }
         phase = .working
         credit = RowCredit(limit: rowCreditBytes)
+        kept.limit = rowCreditBytes
         for resource in resources {
             shelf.wantCommon(resource)
         }
+        guard isAgain else { return }
+        if !keepsRows {
+            for perturbation in kept.removeAll() { actions.append(.forgetRow(perturbation)) }
+            for perturbation in running.keys { running[perturbation]?.isCancelled = true }
+        }
+        let unfinished = running.filter { !$0.value.isCancelled }.keys.sorted()
+        actions.append(.offerRows(kept.all, running: unfinished))
     }
 
     private mutating func leaseGranted(
@@ -142,23 +192,40 @@ package struct WorkerSession: ~Copyable {
             giveUp("a lease came before the welcome", &actions)
         case .working:
             for unit in units {
-                guard !holds(unit.perturbation) else {
-                    ignoredEventCount += 1
-                    continue
-                }
-                waiting.append(HeldUnit(unit: unit, lease: lease, isSolo: solo))
-                shelf.wantBlock(unit.block)
+                take(HeldUnit(unit: unit, lease: lease, isSolo: solo), lease, &actions)
             }
-        case .leaving, .ended:
+        case .leaving, .detached, .ended:
             // The goodbye gives these back with all the rest.
             ignoredEventCount += 1
+        }
+    }
+
+    private mutating func take(
+        _ held: HeldUnit,
+        _ lease: LeaseID,
+        _ actions: inout [SessionAction]
+    ) {
+        let perturbation = held.unit.perturbation
+        if let bytes = kept.remove(perturbation) {
+            // It was fitted already, and only the row was lost.
+            queuedRows.append(
+                QueuedRow(perturbation: perturbation, lease: lease, bytes: bytes, isKept: true)
+            )
+        } else if let fit = running[perturbation], fit.lease == nil, !fit.isCancelled {
+            running[perturbation]?.lease = lease
+            actions.append(.sendStarted(lease, perturbation))
+        } else if holds(perturbation), running[perturbation]?.isOnShelf != false {
+            ignoredEventCount += 1
+        } else {
+            waiting.append(held)
+            shelf.wantBlock(held.unit.block)
         }
     }
 
     private func holds(_ perturbation: PerturbationIndex) -> Bool {
         running[perturbation] != nil || sending[perturbation] != nil
             || waiting.contains { $0.unit.perturbation == perturbation }
-            || queuedRows.contains { $0.held.unit.perturbation == perturbation }
+            || queuedRows.contains { $0.perturbation == perturbation }
     }
 
     private mutating func resourceDamaged(_ name: String, _ actions: inout [SessionAction]) {
@@ -197,25 +264,15 @@ package struct WorkerSession: ~Copyable {
         }
         for held in waiting where held.unit.block.name == name {
             let perturbation = held.unit.perturbation
-            actions.append(.sendFitFailed(held.lease, perturbation, reason: reason))
+            if let lease = held.lease {
+                actions.append(.sendFitFailed(lease, perturbation, reason: reason))
+            }
             giveBack(name, &actions)
         }
         waiting.removeAll { $0.unit.block.name == name }
     }
 
-    private mutating func endFit(
-        _ perturbation: PerturbationIndex,
-        _ actions: inout [SessionAction]
-    ) -> HeldUnit? {
-        guard let held = running.removeValue(forKey: perturbation) else {
-            ignoredEventCount += 1
-            return nil
-        }
-        giveBack(held.unit.block.name, &actions)
-        return held
-    }
-
-    private mutating func giveBack(_ block: String, _ actions: inout [SessionAction]) {
+    mutating func giveBack(_ block: String, _ actions: inout [SessionAction]) {
         if shelf.giveBack(block) {
             actions.append(.release(block))
         }
@@ -225,28 +282,36 @@ package struct WorkerSession: ~Copyable {
         guard phase == .working || phase == .leaving else { return }
         while let row = queuedRows.first, credit.take(row.bytes) {
             queuedRows.removeFirst()
-            let perturbation = row.held.unit.perturbation
-            sending[perturbation] = row.held
-            actions.append(.sendRow(perturbation, lease: row.held.lease))
+            sending[row.perturbation] = row.bytes
+            actions.append(.sendRow(row.perturbation, lease: row.lease))
         }
     }
 
     private mutating func startFits(_ actions: inout [SessionAction]) {
         guard phase == .working, shelf.isCommonComplete else { return }
         while running.count < fitsAtOnce, queuedRows.count < fitsAtOnce,
-            let position = waiting.firstIndex(where: { shelf.isReady($0.unit.block.name) })
+            let position = waiting.firstIndex(where: { isReady($0) })
         {
             let held = waiting[position]
             let isSoloRunning = running.values.contains { $0.isSolo }
-            guard running.isEmpty || (!held.isSolo && !isSoloRunning) else { return }
+            guard running.isEmpty || (!held.isSolo && !isSoloRunning), let lease = held.lease else {
+                return
+            }
             waiting.remove(at: position)
             let perturbation = held.unit.perturbation
             let block = held.unit.block.name
             running[perturbation] = held
             shelf.use(block)
-            actions.append(.sendStarted(held.lease, perturbation))
-            actions.append(.startFit(perturbation, lease: held.lease, block: block))
+            actions.append(.sendStarted(lease, perturbation))
+            actions.append(.startFit(perturbation, lease: lease, block: block))
         }
+    }
+
+    /// Whether a unit could be started now.
+    ///
+    /// A fit of another run that nobody waits for may still go on under the same number.
+    func isReady(_ held: HeldUnit) -> Bool {
+        shelf.isReady(held.unit.block.name) && running[held.unit.perturbation] == nil
     }
 
     private mutating func fetchMore(_ actions: inout [SessionAction]) {
@@ -258,17 +323,45 @@ package struct WorkerSession: ~Copyable {
 
     /// Stops taking on work; what is being fitted is finished and sent first.
     private mutating func leave(_ reason: String, _ actions: inout [SessionAction]) {
-        guard phase != .leaving else {
+        guard phase != .leaving, phase != .detached else {
             ignoredEventCount += 1
             return
         }
         phase = .leaving
         leavingReason = reason
+        dropWaiting(&actions)
+    }
+
+    private mutating func dropWaiting(_ actions: inout [SessionAction]) {
         shelf.stopFetching()
         for held in waiting {
             giveBack(held.unit.block.name, &actions)
         }
         waiting.removeAll()
+    }
+
+    /// Ends the connection, and with it every lease; what was started or finished is kept.
+    private mutating func linkClosed(_ reason: String, _ actions: inout [SessionAction]) {
+        guard phase != .detached else { return noteIgnored(unless: false) }
+        guard comesBack, phase != .leaving else {
+            return end(phase == .leaving ? .finished : .lost(reason), &actions)
+        }
+        phase = .detached
+        isAgain = true
+        dropWaiting(&actions)
+        for row in queuedRows { keep(row.perturbation, row.bytes, &actions) }
+        queuedRows.removeAll()
+        for (perturbation, bytes) in sending.sorted(by: { $0.key < $1.key }) {
+            keep(perturbation, bytes, &actions)
+        }
+        sending.removeAll()
+        for perturbation in running.keys {
+            running[perturbation]?.lease = nil
+            running[perturbation]?.isSolo = false
+            running[perturbation]?.isOnShelf = false
+        }
+        shelf.dropAll()
+        actions.append(.reconnect(reason))
     }
 
     private mutating func leaveWhenDone(_ actions: inout [SessionAction]) {
@@ -288,7 +381,7 @@ package struct WorkerSession: ~Copyable {
         actions.append(.exit(exit))
     }
 
-    private mutating func noteIgnored(unless wasUseful: Bool) {
+    mutating func noteIgnored(unless wasUseful: Bool) {
         ignoredEventCount += wasUseful ? 0 : 1
     }
 }

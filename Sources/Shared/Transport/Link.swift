@@ -12,8 +12,10 @@ package enum LinkTimeout: Equatable, Sendable {
 
 /// How a link ended.
 package enum LinkClosure: Equatable, Sendable, CustomStringConvertible {
-    /// The peer closed its end, or its process ended.
+    /// The peer closed its end in order; over a socket pair, or its process ended.
     case peerClosed
+    /// The peer's end closed without the farewell of TLS, as it does when its process ended.
+    case vanished
     /// The peer's machine refused further bytes, as it does when its process died with bytes unread.
     case reset
     /// A deadline passed.
@@ -32,6 +34,7 @@ package enum LinkClosure: Equatable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .peerClosed: "the other end closed the connection"
+        case .vanished: "the other end ended without a word"
         case .reset: "the other end dropped the connection"
         case .timedOut(.silence(let milliseconds)): "nothing was heard for \(milliseconds) ms"
         case .timedOut(.greeting(let milliseconds)): "no greeting came within \(milliseconds) ms"

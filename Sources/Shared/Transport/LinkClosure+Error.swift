@@ -9,12 +9,11 @@ extension LinkClosure {
         case let error as IOError:
             switch error.errnoCode {
             case ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ENETDOWN: self = .timedOut(.network)
-            case EPIPE: self = .peerClosed
+            case EPIPE: self = .vanished
             default: self = .reset
             }
         case NIOSSLError.uncleanShutdown:
-            // A process that dies does not say goodbye in TLS either.
-            self = .peerClosed
+            self = .vanished
         case is NIOSSLError, is BoringSSLError:
             let text = TLSErrorText.of(error)
             self =

@@ -16,6 +16,14 @@ package enum CoordinatorMessage: Equatable, Sendable {
     case heartbeat
     /// The run is over: leave.
     case finish(reason: String)
+    /// Give back what of this lease has not been started.
+    case revoke(LeasePart)
+    /// The row is here from elsewhere: send none.
+    case cancel(lease: UInt64, perturbation: UInt32)
+    /// What becomes of the rows that the worker offered.
+    case offerAnswer(OfferAnswer)
+    /// End the process at once, whatever it is doing.
+    case endProcess(reason: String)
 }
 
 extension CoordinatorMessage: WireMessage {
@@ -35,6 +43,10 @@ extension CoordinatorMessage: WireMessage {
         case .resourceMissing: "resource_missing"
         case .heartbeat: "heartbeat"
         case .finish: "finish"
+        case .revoke: "revoke"
+        case .cancel: "cancel"
+        case .offerAnswer: "offer_answer"
+        case .endProcess: "end_process"
         }
     }
 
@@ -43,6 +55,13 @@ extension CoordinatorMessage: WireMessage {
         case .welcome, .refused: .greeting
         case .heartbeat: .anyTime
         default: .afterWelcome
+        }
+    }
+
+    package var firstMinor: UInt32 {
+        switch self {
+        case .revoke, .cancel, .offerAnswer, .endProcess: 1
+        default: 0
         }
     }
 

@@ -37,6 +37,23 @@ extension CoordinatorMessage {
         case .finish(let proto):
             try FieldRules(message: "finish").text(proto.reason, "reason")
             return .finish(reason: proto.reason)
+        case .revoke(let proto):
+            let part = LeasePart(lease: proto.lease, perturbations: proto.perturbations)
+            try part.validate(in: "revoke")
+            return .revoke(part)
+        case .cancel(let proto):
+            return .cancel(lease: proto.lease, perturbation: proto.perturbation)
+        case .offerAnswer(let proto):
+            let answer = OfferAnswer(
+                lease: proto.lease,
+                wanted: proto.wanted,
+                unneeded: proto.unneeded
+            )
+            try answer.validate()
+            return .offerAnswer(answer)
+        case .endProcess(let proto):
+            try FieldRules(message: "end_process").text(proto.reason, "reason")
+            return .endProcess(reason: proto.reason)
         }
     }
 
@@ -84,6 +101,42 @@ extension CoordinatorMessage {
             return .heartbeat(ProtoCoordinatorHeartbeat())
         case .finish(let reason):
             return .finish(.with { $0.reason = FreeText.clipped(reason) })
+        case .revoke, .cancel, .offerAnswer, .endProcess: return try messageOfMinorOne()
+        }
+    }
+
+    /// The messages that version 1.1 added.
+    private func messageOfMinorOne() throws(WireProtocolError)
+        -> ProtoCoordinatorControl.OneOf_Message?
+    {
+        switch self {
+        case .revoke(let part):
+            try part.validate(in: name)
+            return .revoke(
+                .with {
+                    $0.lease = part.lease
+                    $0.perturbations = part.perturbations
+                }
+            )
+        case .cancel(let lease, let perturbation):
+            return .cancel(
+                .with {
+                    $0.lease = lease
+                    $0.perturbation = perturbation
+                }
+            )
+        case .offerAnswer(let answer):
+            try answer.validate()
+            return .offerAnswer(
+                .with {
+                    $0.lease = answer.lease
+                    $0.wanted = answer.wanted
+                    $0.unneeded = answer.unneeded
+                }
+            )
+        case .endProcess(let reason):
+            return .endProcess(.with { $0.reason = FreeText.clipped(reason) })
+        default: return nil
         }
     }
 

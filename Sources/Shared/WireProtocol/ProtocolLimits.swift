@@ -33,6 +33,8 @@ package enum ProtocolLimits {
     package static let resources = 256
     /// Most perturbations in one lease.
     package static let leasedPerturbations = 512
+    /// Most rows that one message offers.
+    package static let offeredRows = 1024
     /// Most perturbations that one message reports as durable.
     package static let durablePerturbations = 8192
     /// Most perturbations that a heartbeat reports as running.

@@ -3,7 +3,9 @@ package enum ProtocolVersion {
     /// Both ends must have the same one; it changes when an old peer would misread a message.
     package static let major: UInt32 = 1
     /// Additions that an older peer may ignore; the lower one of both ends is in force.
-    package static let minor: UInt32 = 0
+    ///
+    /// 1: taking work back, cancelling copies, offering rows again, ending a process.
+    package static let minor: UInt32 = 1
 }
 
 /// Names the build, because only workers of the coordinator's own build give the same bytes.

@@ -43,6 +43,9 @@ package protocol WireMessage: Equatable, Sendable {
     /// When the message may be sent.
     var phase: MessagePhase { get }
 
+    /// The minor version that must be in force for the message to be sent.
+    var firstMinor: UInt32 { get }
+
     /// Whether the conversation is open to every message once this one has been sent.
     var opensConversation: Bool { get }
 

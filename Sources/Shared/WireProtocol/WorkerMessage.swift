@@ -16,6 +16,10 @@ package enum WorkerMessage: Equatable, Sendable {
     case goodbye(reason: String)
     /// A fitter that this supervisor started has ended.
     case childExited(ChildExit)
+    /// Perturbations that were asked back or cancelled and will get no answer.
+    case returned(LeasePart)
+    /// Rows kept from an earlier connection.
+    case rowsOffered([OfferedRow])
 }
 
 extension WorkerMessage: WireMessage {
@@ -35,6 +39,8 @@ extension WorkerMessage: WireMessage {
         case .heartbeat: "heartbeat"
         case .goodbye: "goodbye"
         case .childExited: "child_exited"
+        case .returned: "returned"
+        case .rowsOffered: "rows_offered"
         }
     }
 
@@ -43,6 +49,13 @@ extension WorkerMessage: WireMessage {
         case .hello: .greeting
         case .heartbeat, .goodbye: .anyTime
         default: .afterWelcome
+        }
+    }
+
+    package var firstMinor: UInt32 {
+        switch self {
+        case .returned, .rowsOffered: 1
+        default: 0
         }
     }
 

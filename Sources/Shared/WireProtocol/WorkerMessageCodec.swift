@@ -39,6 +39,11 @@ extension WorkerMessage {
             try FieldRules(message: "goodbye").text(proto.reason, "reason")
             return .goodbye(reason: proto.reason)
         case .childExited(let proto): return .childExited(try ChildExit(proto))
+        case .returned(let proto):
+            let part = LeasePart(lease: proto.lease, perturbations: proto.perturbations)
+            try part.validate(in: "returned")
+            return .returned(part)
+        case .rowsOffered(let proto): return .rowsOffered(try Self.offered(proto))
         }
     }
 
@@ -84,7 +89,41 @@ extension WorkerMessage {
             return .goodbye(.with { $0.reason = FreeText.clipped(reason) })
         case .childExited(let exit):
             return .childExited(try exit.proto())
+        case .returned(let part):
+            try part.validate(in: "returned")
+            return .returned(
+                .with {
+                    $0.lease = part.lease
+                    $0.perturbations = part.perturbations
+                }
+            )
+        case .rowsOffered(let rows):
+            try OfferedRow.validate(rows)
+            return .rowsOffered(
+                .with { offer in
+                    offer.rows = rows.map { row in
+                        .with {
+                            $0.perturbation = row.perturbation
+                            if let digest = row.digest { $0.digest = Data(digest.bytes) }
+                        }
+                    }
+                }
+            )
         }
+    }
+
+    private static func offered(
+        _ proto: ProtoRowsOffered
+    ) throws(WireProtocolError) -> [OfferedRow] {
+        let rules = FieldRules(message: "rows_offered")
+        try rules.count(proto.rows.count, "rows", atMost: ProtocolLimits.offeredRows)
+        var rows: [OfferedRow] = []
+        for row in proto.rows {
+            let digest = row.digest.isEmpty ? nil : try rules.bytes16(row.digest, "digest")
+            rows.append(OfferedRow(perturbation: row.perturbation, digest: digest))
+        }
+        try OfferedRow.validate(rows)
+        return rows
     }
 }
 

@@ -184,6 +184,24 @@ nonisolated struct ProtoWorkerControl: Sendable {
     set {message = .childExited(newValue)}
   }
 
+  /// 1.1
+  var returned: ProtoReturned {
+    get {
+      if case .returned(let v)? = message {return v}
+      return ProtoReturned()
+    }
+    set {message = .returned(newValue)}
+  }
+
+  /// 1.1
+  var rowsOffered: ProtoRowsOffered {
+    get {
+      if case .rowsOffered(let v)? = message {return v}
+      return ProtoRowsOffered()
+    }
+    set {message = .rowsOffered(newValue)}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   nonisolated enum OneOf_Message: Equatable, Sendable {
@@ -194,6 +212,10 @@ nonisolated struct ProtoWorkerControl: Sendable {
     case heartbeat(ProtoWorkerHeartbeat)
     case goodbye(ProtoGoodbye)
     case childExited(ProtoChildExited)
+    /// 1.1
+    case returned(ProtoReturned)
+    /// 1.1
+    case rowsOffered(ProtoRowsOffered)
 
   }
 
@@ -264,6 +286,42 @@ nonisolated struct ProtoCoordinatorControl: Sendable {
     set {message = .finish(newValue)}
   }
 
+  /// 1.1
+  var revoke: ProtoRevoke {
+    get {
+      if case .revoke(let v)? = message {return v}
+      return ProtoRevoke()
+    }
+    set {message = .revoke(newValue)}
+  }
+
+  /// 1.1
+  var cancel: ProtoCancel {
+    get {
+      if case .cancel(let v)? = message {return v}
+      return ProtoCancel()
+    }
+    set {message = .cancel(newValue)}
+  }
+
+  /// 1.1
+  var offerAnswer: ProtoOfferAnswer {
+    get {
+      if case .offerAnswer(let v)? = message {return v}
+      return ProtoOfferAnswer()
+    }
+    set {message = .offerAnswer(newValue)}
+  }
+
+  /// 1.1
+  var endProcess: ProtoEndProcess {
+    get {
+      if case .endProcess(let v)? = message {return v}
+      return ProtoEndProcess()
+    }
+    set {message = .endProcess(newValue)}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   nonisolated enum OneOf_Message: Equatable, Sendable {
@@ -274,6 +332,14 @@ nonisolated struct ProtoCoordinatorControl: Sendable {
     case resourceMissing(ProtoResourceMissing)
     case heartbeat(ProtoCoordinatorHeartbeat)
     case finish(ProtoFinish)
+    /// 1.1
+    case revoke(ProtoRevoke)
+    /// 1.1
+    case cancel(ProtoCancel)
+    /// 1.1
+    case offerAnswer(ProtoOfferAnswer)
+    /// 1.1
+    case endProcess(ProtoEndProcess)
 
   }
 
@@ -611,6 +677,103 @@ nonisolated struct ProtoFinish: Sendable {
   init() {}
 }
 
+nonisolated struct ProtoReturned: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var lease: UInt64 = 0
+
+  var perturbations: [UInt32] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+nonisolated struct ProtoOfferedRow: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var perturbation: UInt32 = 0
+
+  /// 16 bytes, empty while the fit goes on
+  var digest: Data = Data()
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+nonisolated struct ProtoRowsOffered: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var rows: [ProtoOfferedRow] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+nonisolated struct ProtoRevoke: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var lease: UInt64 = 0
+
+  var perturbations: [UInt32] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+nonisolated struct ProtoCancel: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var lease: UInt64 = 0
+
+  var perturbation: UInt32 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+nonisolated struct ProtoOfferAnswer: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var lease: UInt64 = 0
+
+  var wanted: [UInt32] = []
+
+  var unneeded: [UInt32] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+nonisolated struct ProtoEndProcess: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var reason: String = String()
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "crispyx.wire"
@@ -625,7 +788,7 @@ nonisolated extension ProtoRefusalCode: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension ProtoWorkerControl: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".WorkerControl"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}fetch\0\u{1}started\0\u{3}fit_failed\0\u{1}heartbeat\0\u{1}goodbye\0\u{3}child_exited\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}fetch\0\u{1}started\0\u{3}fit_failed\0\u{1}heartbeat\0\u{1}goodbye\0\u{3}child_exited\0\u{1}returned\0\u{3}rows_offered\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -724,6 +887,32 @@ nonisolated extension ProtoWorkerControl: SwiftProtobuf.Message, SwiftProtobuf._
           self.message = .childExited(v)
         }
       }()
+      case 8: try {
+        var v: ProtoReturned?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .returned(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .returned(v)
+        }
+      }()
+      case 9: try {
+        var v: ProtoRowsOffered?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .rowsOffered(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .rowsOffered(v)
+        }
+      }()
       default: break
       }
     }
@@ -763,6 +952,14 @@ nonisolated extension ProtoWorkerControl: SwiftProtobuf.Message, SwiftProtobuf._
       guard case .childExited(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
     }()
+    case .returned?: try {
+      guard case .returned(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    }()
+    case .rowsOffered?: try {
+      guard case .rowsOffered(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -777,7 +974,7 @@ nonisolated extension ProtoWorkerControl: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension ProtoCoordinatorControl: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".CoordinatorControl"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}refused\0\u{1}lease\0\u{3}rows_durable\0\u{3}resource_missing\0\u{1}heartbeat\0\u{1}finish\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}refused\0\u{1}lease\0\u{3}rows_durable\0\u{3}resource_missing\0\u{1}heartbeat\0\u{1}finish\0\u{1}revoke\0\u{1}cancel\0\u{3}offer_answer\0\u{3}end_process\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -876,6 +1073,58 @@ nonisolated extension ProtoCoordinatorControl: SwiftProtobuf.Message, SwiftProto
           self.message = .finish(v)
         }
       }()
+      case 8: try {
+        var v: ProtoRevoke?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .revoke(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .revoke(v)
+        }
+      }()
+      case 9: try {
+        var v: ProtoCancel?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .cancel(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .cancel(v)
+        }
+      }()
+      case 10: try {
+        var v: ProtoOfferAnswer?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .offerAnswer(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .offerAnswer(v)
+        }
+      }()
+      case 11: try {
+        var v: ProtoEndProcess?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .endProcess(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .endProcess(v)
+        }
+      }()
       default: break
       }
     }
@@ -914,6 +1163,22 @@ nonisolated extension ProtoCoordinatorControl: SwiftProtobuf.Message, SwiftProto
     case .finish?: try {
       guard case .finish(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    }()
+    case .revoke?: try {
+      guard case .revoke(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    }()
+    case .cancel?: try {
+      guard case .cancel(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    }()
+    case .offerAnswer?: try {
+      guard case .offerAnswer(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+    }()
+    case .endProcess?: try {
+      guard case .endProcess(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
     }()
     case nil: break
     }
@@ -1635,6 +1900,246 @@ nonisolated extension ProtoFinish: SwiftProtobuf.Message, SwiftProtobuf._Message
   }
 
   static func ==(lhs: ProtoFinish, rhs: ProtoFinish) -> Bool {
+    if lhs.reason != rhs.reason {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoReturned: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Returned"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}lease\0\u{1}perturbations\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.lease) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.perturbations) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.lease != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lease, fieldNumber: 1)
+    }
+    if !self.perturbations.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.perturbations, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: ProtoReturned, rhs: ProtoReturned) -> Bool {
+    if lhs.lease != rhs.lease {return false}
+    if lhs.perturbations != rhs.perturbations {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoOfferedRow: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".OfferedRow"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}perturbation\0\u{1}digest\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.perturbation) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.perturbation != 0 {
+      try visitor.visitSingularUInt32Field(value: self.perturbation, fieldNumber: 1)
+    }
+    if !self.digest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.digest, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: ProtoOfferedRow, rhs: ProtoOfferedRow) -> Bool {
+    if lhs.perturbation != rhs.perturbation {return false}
+    if lhs.digest != rhs.digest {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoRowsOffered: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".RowsOffered"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rows\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.rows) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.rows.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.rows, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: ProtoRowsOffered, rhs: ProtoRowsOffered) -> Bool {
+    if lhs.rows != rhs.rows {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoRevoke: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Revoke"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}lease\0\u{1}perturbations\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.lease) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.perturbations) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.lease != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lease, fieldNumber: 1)
+    }
+    if !self.perturbations.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.perturbations, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: ProtoRevoke, rhs: ProtoRevoke) -> Bool {
+    if lhs.lease != rhs.lease {return false}
+    if lhs.perturbations != rhs.perturbations {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoCancel: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Cancel"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}lease\0\u{1}perturbation\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.lease) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.perturbation) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.lease != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lease, fieldNumber: 1)
+    }
+    if self.perturbation != 0 {
+      try visitor.visitSingularUInt32Field(value: self.perturbation, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: ProtoCancel, rhs: ProtoCancel) -> Bool {
+    if lhs.lease != rhs.lease {return false}
+    if lhs.perturbation != rhs.perturbation {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoOfferAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".OfferAnswer"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}lease\0\u{1}wanted\0\u{1}unneeded\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.lease) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.wanted) }()
+      case 3: try { try decoder.decodeRepeatedUInt32Field(value: &self.unneeded) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.lease != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lease, fieldNumber: 1)
+    }
+    if !self.wanted.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.wanted, fieldNumber: 2)
+    }
+    if !self.unneeded.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.unneeded, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: ProtoOfferAnswer, rhs: ProtoOfferAnswer) -> Bool {
+    if lhs.lease != rhs.lease {return false}
+    if lhs.wanted != rhs.wanted {return false}
+    if lhs.unneeded != rhs.unneeded {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoEndProcess: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".EndProcess"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}reason\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: ProtoEndProcess, rhs: ProtoEndProcess) -> Bool {
     if lhs.reason != rhs.reason {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

@@ -28,7 +28,7 @@ struct JournalTests {
         return try folder.bytes("journal.bin")
     }
 
-    private func reopen(_ bytes: [UInt8]) throws -> (journal: Journal, records: [Journal.Record])? {
+    private func reopen(_ bytes: [UInt8]) throws -> Journal.Reopened? {
         try Journal.reopen(
             folder.write(bytes, as: "journal.bin"),
             fingerprint: fingerprint
@@ -43,9 +43,9 @@ struct JournalTests {
             try journal.append([])
             try journal.append([records[1], records[2]])
         }
-        let (journal, read) = try #require(try Journal.reopen(path, fingerprint: fingerprint))
-        #expect(read == Array(records[..<3]))
-        try journal.append([records[3]])
+        let reopened = try #require(try Journal.reopen(path, fingerprint: fingerprint))
+        #expect(reopened.records == Array(records[..<3]))
+        try reopened.journal.append([records[3]])
         #expect(try Journal.reopen(path, fingerprint: fingerprint)?.records == records)
     }
 
@@ -54,9 +54,9 @@ struct JournalTests {
         let bytes = try whole()
         #expect(bytes.count == Self.headerBytes + 4 * Self.recordBytes)
         _ = try Journal.create(path, fingerprint: fingerprint)
-        let (journal, read) = try #require(try Journal.reopen(path, fingerprint: fingerprint))
-        #expect(read.isEmpty)
-        try journal.append([records[2]])
+        let reopened = try #require(try Journal.reopen(path, fingerprint: fingerprint))
+        #expect(reopened.records.isEmpty)
+        try reopened.journal.append([records[2]])
         #expect(try Journal.reopen(path, fingerprint: fingerprint)?.records == [records[2]])
     }
 
@@ -81,10 +81,11 @@ struct JournalTests {
                 #expect(reopened == nil, "\(length) bytes")
                 continue
             }
-            let (journal, read) = try #require(reopened)
+            let found = try #require(reopened)
             let kept = (length - Self.headerBytes) / Self.recordBytes
-            #expect(read == Array(records[..<kept]), "\(length) bytes")
-            try journal.append([records[3]])
+            #expect(found.records == Array(records[..<kept]), "\(length) bytes")
+            #expect(found.damagedCount == 0, "\(length) bytes")
+            try found.journal.append([records[3]])
             #expect(
                 try Journal.reopen(path, fingerprint: fingerprint)?.records
                     == records[..<kept] + [records[3]],
@@ -93,7 +94,7 @@ struct JournalTests {
         }
     }
 
-    @Test("a damaged byte ends the journal before its record, or the whole of it in the header")
+    @Test("a damaged byte costs its record alone, or the whole journal in the header")
     func damage() throws {
         let bytes = try whole()
         for position in bytes.indices {
@@ -105,14 +106,51 @@ struct JournalTests {
                     #expect(reopened == nil, "byte \(position)")
                     continue
                 }
-                let kept = (position - Self.headerBytes) / Self.recordBytes
-                #expect(reopened?.records == Array(records[..<kept]), "byte \(position)")
+                let hit = (position - Self.headerBytes) / Self.recordBytes
+                let isLast = hit == records.count - 1
+                var kept = records
+                kept.remove(at: hit)
+                #expect(reopened?.records == kept, "byte \(position)")
+                #expect(reopened?.damagedCount == (isLast ? 0 : 1), "byte \(position)")
+                // A damaged end may be half a record, and what follows must start at its place.
+                let length = isLast ? damaged.count - Self.recordBytes : damaged.count
+                #expect(try folder.bytes("journal.bin") == Array(damaged[..<length]))
+                try reopened?.journal.append([records[hit]])
                 #expect(
-                    try folder.bytes("journal.bin")
-                        == Array(bytes[..<(Self.headerBytes + kept * Self.recordBytes)]),
-                    "what follows byte \(position) is cut off"
+                    try Journal.reopen(path, fingerprint: fingerprint)?.records
+                        == kept + [records[hit]],
+                    "byte \(position)"
                 )
             }
+        }
+    }
+
+    @Test("several damaged records and a torn end, at random places", arguments: [1, 2, 3])
+    func randomDamage(seed: UInt64) throws {
+        let many = (0..<200).map {
+            Journal.Record(
+                perturbation: UInt32($0),
+                attempt: 1,
+                digest: Digest128(high: UInt64($0) &* 0x9E37_79B9_7F4A_7C15, low: UInt64($0))
+            )
+        }
+        try Journal.create(path, fingerprint: fingerprint).append(many)
+        let bytes = try folder.bytes("journal.bin")
+        var random = RandomStream(seed: seed, purpose: 0)
+        for _ in 0..<50 {
+            let cut = Self.headerBytes + Int(random.next() % UInt64(bytes.count - 100))
+            var damaged = Array(bytes[..<cut])
+            let whole = (cut - Self.headerBytes) / Self.recordBytes
+            var hits: Set<Int> = []
+            for _ in 0..<5 where whole > 0 {
+                let hit = Int(random.next() % UInt64(whole))
+                hits.insert(hit)
+                let place = Int(random.next() % UInt64(Self.recordBytes))
+                // Setting a byte twice must not mend it.
+                damaged[Self.headerBytes + hit * Self.recordBytes + place] &+= 1
+            }
+            let expected = many[..<whole].enumerated().filter { !hits.contains($0.offset) }
+            #expect(try reopen(damaged)?.records == expected.map(\.element), "seed \(seed)")
         }
     }
 

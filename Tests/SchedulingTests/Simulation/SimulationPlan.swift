@@ -31,8 +31,12 @@ enum UnitNature: Equatable {
     case sound
     /// Ends the process that fits it.
     case killsProcess
-    /// Ends the machine that fits it: nobody reports how.
+    /// Ends the machine that fits it, with every worker on it: nobody reports how.
     case killsMachine
+    /// Its fit never ends.
+    case hangs
+    /// Its fit never ends on one machine.
+    case hangsOnMachine(Int)
     /// Its fit fails wherever it is tried.
     case alwaysFails
     /// Its fit fails on one machine only.
@@ -62,6 +66,16 @@ struct SimulationPlan {
     var blackholes: [Double] = []
     /// When a random link delays everything, and for how long.
     var stalls: [(time: Double, length: Double)] = []
+    /// When every worker of a random machine vanishes.
+    var hostLosses: [Double] = []
+    /// When a random process stands still, and for how long.
+    var pauses: [(time: Double, length: Double)] = []
+    /// When the coordinator's process stands still, and for how long.
+    var coordinatorPauses: [(time: Double, length: Double)] = []
+    /// When a random machine becomes much slower, for good.
+    var slowdowns: [Double] = []
+    /// When the coordinator's disk refuses the next commit.
+    var diskErrors: [Double] = []
     /// When a random worker is asked to leave.
     var terminations: [Double] = []
     /// When the coordinator dies and starts again from what is durable.
@@ -75,10 +89,25 @@ struct SimulationPlan {
     var maximumDelay = 0.05
     /// Three rows, so that rows often wait for credit.
     var rowCreditBytes: UInt64 = 3000
+    /// Whether the fits of many perturbations fail in the same way, so that the run has to stop.
+    var isHopeless = false
 
     /// Whether processes die only of units that kill: then nobody else may be quarantined.
+    ///
+    /// A unit that takes whole machines along may take others with it again and again.
     var isCalm: Bool {
-        processKills.isEmpty && linkBreaks.count + blackholes.count + stalls.count <= 2
+        processKills.isEmpty && hostLosses.isEmpty && slowdowns.isEmpty
+            && !natures.contains(.killsMachine)
+            && linkBreaks.count + blackholes.count + stalls.count + pauses.count
+                + coordinatorPauses.count <= 2
+    }
+
+    /// Perturbations that stop every worker that tries them.
+    func isPoison(_ index: Int) -> Bool {
+        switch natures[index] {
+        case .killsProcess, .killsMachine, .hangs: true
+        case .sound, .alwaysFails, .failsOnMachine, .hangsOnMachine: false
+        }
     }
 
     init(seed: UInt64) {
@@ -115,6 +144,15 @@ struct SimulationPlan {
             let victim = Int.random(in: 0..<count, using: &random)
             natures[victim] = random.chance(0.8) ? .killsProcess : .killsMachine
         }
+        if random.chance(0.05) { natures[Int.random(in: 0..<count, using: &random)] = .hangs }
+        if random.chance(0.2) {
+            natures[Int.random(in: 0..<count, using: &random)] = .hangsOnMachine(0)
+        }
+        if count >= 40, random.chance(0.1) {
+            isHopeless = true
+            for index in 0..<count where random.chance(0.6) { natures[index] = .alwaysFails }
+            return
+        }
         if random.chance(0.3) {
             natures[Int.random(in: 0..<count, using: &random)] = .alwaysFails
         }
@@ -145,6 +183,11 @@ struct SimulationPlan {
         linkBreaks = times(0.3, 5)
         blackholes = times(0.3, 3)
         stalls = times(0.3, 3).map { ($0, random.seconds(1...150)) }
+        hostLosses = times(0.2, 3)
+        pauses = times(0.2, 3).map { ($0, random.seconds(1...120)) }
+        coordinatorPauses = times(0.1, 2).map { ($0, random.seconds(1...100)) }
+        slowdowns = times(0.2, 2)
+        diskErrors = times(0.1, 2)
         terminations = times(0.3, 4)
         coordinatorDeaths = times(0.15, 2)
         drains = times(0.15, 2)

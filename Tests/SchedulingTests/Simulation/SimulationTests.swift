@@ -4,21 +4,37 @@ import Testing
 
 /// Whole runs on a simulated clock, network and disk, each drawn from a seed.
 ///
-/// `CRISPYX_SEED=n` replays one seed and prints its story; `CRISPYX_SEED_COUNT=n` runs more seeds.
+/// `CRISPYX_SEED=n` replays one seed and prints its story; `CRISPYX_FIRST_SEED=n` and
+/// `CRISPYX_SEED_COUNT=n` choose the seeds that are run.
 @Suite("Simulated runs")
 struct SimulationTests {
     private static let environment = ProcessInfo.processInfo.environment
-    private static let replayed = environment["CRISPYX_SEED"].flatMap { UInt64($0) }
-    private static let seedCount = environment["CRISPYX_SEED_COUNT"].flatMap { UInt64($0) } ?? 500
+    private static func number(_ name: String) -> UInt64? {
+        environment[name].flatMap { UInt64($0) }
+    }
+    private static let replayed = number("CRISPYX_SEED")
+    private static let firstSeed = number("CRISPYX_FIRST_SEED") ?? 1
+    private static let seedCount = number("CRISPYX_SEED_COUNT") ?? 500
     private static let shareCount: UInt64 = 4
 
     @Test("Every unit gets exactly one row or one verdict, and the run ends", arguments: 0..<4)
     func seeds(share: Int) {
         guard Self.replayed == nil else { return }
-        for seed in 1...Self.seedCount where seed % Self.shareCount == UInt64(share) {
-            let problems = SimulatedCluster(plan: SimulationPlan(seed: seed)).run()
+        var tally = SimulationTally()
+        var broken = 0
+        for seed in Self.firstSeed..<(Self.firstSeed + Self.seedCount)
+        where seed % Self.shareCount == UInt64(share) {
+            let cluster = SimulatedCluster(plan: SimulationPlan(seed: seed))
+            let problems = cluster.run()
+            tally.add(cluster.tally)
+            broken += problems.isEmpty ? 0 : 1
             #expect(problems == [], "replay with CRISPYX_SEED=\(seed)")
         }
+        // The figures of docs/reliability.md.
+        print(
+            "simulated seeds \(Self.firstSeed) and \(Self.seedCount - 1) more, share \(share): "
+                + "\(broken) broken, \(tally)"
+        )
     }
 
     @Test("One seed replayed with its story", .enabled(if: replayed != nil))
@@ -28,6 +44,16 @@ struct SimulationTests {
         let cluster = SimulatedCluster(plan: plan, keepsTrace: true)
         let problems = cluster.run()
         #expect(problems == [], "\(cluster.trace.suffix(400).joined(separator: "\n"))")
+    }
+
+    @Test("Every planted bug is noticed", arguments: Mutant.allCases)
+    func mutants(mutant: Mutant) {
+        guard Self.replayed == nil else { return }
+        let caught = (1...200).first { seed in
+            !SimulatedCluster(plan: SimulationPlan(seed: seed), mutant: mutant).run().isEmpty
+        }
+        #expect(caught != nil, "200 seeds do not tell \(mutant) from the right code")
+        print("planted \(mutant): noticed with seed \(caught.map(String.init) ?? "none")")
     }
 
     @Test("The same seed gives the same run")
@@ -63,26 +89,41 @@ struct SimulationTests {
         #expect(cluster.settledSeconds > ideal)
     }
 
-    @Test("The seeds between them meet every kind of fault and verdict")
+    @Test("The seeds between them meet every kind of fault, remedy and verdict")
     func coverage() {
         var plans: [SimulationPlan] = []
+        var tally = SimulationTally()
         var quarantined = 0
         var failed = 0
-        for seed: UInt64 in 1...60 {
+        for seed: UInt64 in 1...150 {
             let plan = SimulationPlan(seed: seed)
             let cluster = SimulatedCluster(plan: plan)
             _ = cluster.run()
             plans.append(plan)
+            tally.add(cluster.tally)
             quarantined += cluster.judge.quarantined.count
             failed += cluster.judge.failed.count
         }
         #expect(quarantined > 10)
         #expect(failed > 5)
         #expect(plans.count(where: \.isCalm) > 10)
-        #expect(plans.contains { !$0.processKills.isEmpty })
-        #expect(plans.contains { !$0.blackholes.isEmpty })
+        for faults in [
+            \SimulationPlan.processKills, \.linkBreaks, \.blackholes, \.hostLosses, \.slowdowns,
+            \.diskErrors, \.terminations, \.coordinatorDeaths, \.drains,
+        ] {
+            #expect(plans.contains { !$0[keyPath: faults].isEmpty })
+        }
         #expect(plans.contains { !$0.stalls.isEmpty })
-        #expect(plans.contains { !$0.coordinatorDeaths.isEmpty })
-        #expect(plans.contains { !$0.drains.isEmpty })
+        #expect(plans.contains { !$0.pauses.isEmpty })
+        #expect(plans.contains { !$0.coordinatorPauses.isEmpty })
+        #expect(tally.revokedUnits > 100)
+        #expect(tally.returnedUnits > 50)
+        #expect(tally.copies > 5)
+        #expect(tally.cancels > 10)
+        #expect(tally.rowsTakenAgain > 20)
+        #expect(tally.endedProcesses > 2)
+        #expect(tally.supersededSessions > 2)
+        #expect(tally.diskErrors > 2)
+        #expect(tally.stopsForFailure > 1)
     }
 }
