@@ -90,6 +90,7 @@ let package = Package(
         shared("DesignChecks", ["CLAPACK", "Statistics"]),
         shared("HDF5", ["CHDF5", "ComputeThreads"]),
         shared("AnnData", ["CDeflate", "ComputeThreads", "HDF5"]),
+        shared("RunFiles", ["Digests", "DifferentialExpression"]),
         shared("Scheduling", ["Digests"]),
         .target(
             name: "WireProtocol",
@@ -116,8 +117,8 @@ let package = Package(
             dependencies: [
                 "AnnData", "ChildProcesses", "ComputeThreads", "CountBlocks", "DesignChecks",
                 "DifferentialExpression", "Digests", "Monitoring", "NodeTopology", "Reporting",
-                "Scheduling", "Statistics", "Transport", "WireProtocol", arguments, logging,
-                nioCore, yams,
+                "RunFiles", "Scheduling", "Statistics", "Transport", "WireProtocol", arguments,
+                logging, nioCore, yams,
             ],
             path: "Sources/Coordinator",
             swiftSettings: settings
@@ -126,8 +127,8 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "ChildProcesses", "ComputeThreads", "CountBlocks", "DifferentialExpression",
-                "Digests", "NodeTopology", "Reporting", "Scheduling", "Statistics", "Transport",
-                "WireProtocol", arguments, logging, nioCore,
+                "Digests", "NodeTopology", "Reporting", "RunFiles", "Scheduling", "Statistics",
+                "Transport", "WireProtocol", arguments, logging, nioCore,
             ],
             path: "Sources/Worker",
             swiftSettings: settings
@@ -161,7 +162,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "AnnData", "ChildProcesses", "ComputeThreads", "Coordinator", "Digests", "HDF5",
-                "Monitoring", "TestSupport", "WireProtocol", "Worker",
+                "Monitoring", "RunFiles", "TestSupport", "WireProtocol", "Worker",
             ]
         ),
         tests("HDF5Tests", ["HDF5"]),
@@ -175,6 +176,7 @@ let package = Package(
             ],
             resources: true
         ),
+        tests("RunFilesTests", ["Digests", "DifferentialExpression", "RunFiles"]),
         tests("SchedulingTests", ["Digests", "Scheduling"]),
         tests("StatisticsTests", ["Statistics"], resources: true),
         tests(

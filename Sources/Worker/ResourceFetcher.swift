@@ -104,6 +104,9 @@ package struct ResourceFetcher {
     /// The bytes of a complete resource; nil for any other and for an empty one.
     package func bytes(_ name: String) -> [UInt8]? { complete[name] }
 
+    /// Takes in a resource that came by another way.
+    package mutating func provide(_ name: String, _ bytes: [UInt8]) { complete[name] = bytes }
+
     /// Forgets a resource.
     package mutating func release(_ name: String) { complete[name] = nil }
 

@@ -1,6 +1,7 @@
 package import DifferentialExpression
 import Digests
 import Foundation
+package import RunFiles
 package import WireProtocol
 
 /// Why a worker cannot take part in a run.
@@ -34,26 +35,52 @@ package struct RunTerms: Sendable {
         guard welcome.optionsDigest == Bytes16(high: digest.high, low: digest.low) else {
             throw WorkerFailure("the options and their digest differ")
         }
+        try self.init(
+            optionsJSON: welcome.optionsJSON,
+            rowSchemaVersion: welcome.rowSchemaVersion,
+            geneCount: Int(welcome.geneCount),
+            rowBytes: welcome.rowBytes,
+            resources: welcome.resources.map(\.name)
+        )
+    }
+
+    /// Understands what a run in array mode is.
+    ///
+    /// - Throws: ``WorkerFailure`` when this build cannot do what is asked.
+    package init(_ run: PreparedRun) throws(WorkerFailure) {
+        try self.init(
+            optionsJSON: Array(run.options.utf8),
+            rowSchemaVersion: run.rowSchemaVersion,
+            geneCount: run.geneCount,
+            rowBytes: UInt64(run.rowBytes),
+            resources: run.common
+        )
+    }
+
+    private init(
+        optionsJSON: [UInt8],
+        rowSchemaVersion: UInt32,
+        geneCount: Int,
+        rowBytes: UInt64,
+        resources: [String]
+    ) throws(WorkerFailure) {
         do {
-            options = try JSONDecoder().decode(
-                AnalysisOptions.self,
-                from: Data(welcome.optionsJSON)
-            )
+            options = try JSONDecoder().decode(AnalysisOptions.self, from: Data(optionsJSON))
         } catch {
             throw WorkerFailure("the options cannot be understood; use the same build everywhere")
         }
         let schema = options.rowSchema
-        guard welcome.rowSchemaVersion == schema.version else {
+        guard rowSchemaVersion == schema.version else {
             throw WorkerFailure(
-                "rows have layout \(welcome.rowSchemaVersion), this build writes "
-                    + "\(schema.version); use the same build everywhere"
+                "rows have layout \(rowSchemaVersion), this build writes \(schema.version); use "
+                    + "the same build everywhere"
             )
         }
-        geneCount = Int(welcome.geneCount)
-        resources = welcome.resources.map(\.name)
-        rowBytes = schema.rowByteCount(geneCount: geneCount)
-        guard UInt64(rowBytes) == welcome.rowBytes else {
-            throw WorkerFailure("a row has \(rowBytes) bytes here and \(welcome.rowBytes) there")
+        self.geneCount = geneCount
+        self.resources = resources
+        self.rowBytes = schema.rowByteCount(geneCount: geneCount)
+        guard UInt64(self.rowBytes) == rowBytes else {
+            throw WorkerFailure("a row has \(self.rowBytes) bytes here and \(rowBytes) there")
         }
     }
 }

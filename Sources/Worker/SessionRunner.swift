@@ -22,6 +22,7 @@ final class SessionRunner {
         case threw(Int, UInt32, String)
         case wants(ControlPiece)
         case damaged(ControlPiece)
+        case read(ResourceDemand, [UInt8]?)
         case terminate
         case abandon
     }
@@ -36,6 +37,7 @@ final class SessionRunner {
     private var session: WorkerSession
     private var link: WorkerLink?
     private var fetcher = ResourceFetcher()
+    private let shared: SharedResources?
     private var pieces: ControlPieces?
     private var terms: RunTerms?
     private var fitting: Fitting?
@@ -60,9 +62,16 @@ final class SessionRunner {
     ///   - hello: The greeting; says how many threads fit and what memory they may use.
     ///   - log: Where odd events are told.
     ///   - comesBack: Whether another link may follow one that is lost.
-    init(hello: Hello, log: Logger, comesBack: Bool = false) {
+    ///   - runDirectory: Where resources are looked for before they are asked for; nil for nowhere.
+    init(
+        hello: Hello,
+        log: Logger,
+        comesBack: Bool = false,
+        runDirectory: String? = nil
+    ) {
         self.hello = hello
         self.log = log
+        shared = runDirectory.map { SharedResources(path: $0, log: log) }
         threads = JobThreads(threadCount: Int(hello.threads))
         memory = MemoryGate(bytes: Int(clamping: hello.memoryBytes / 2))
         session = WorkerSession(
@@ -165,6 +174,10 @@ final class SessionRunner {
             tell(.fitThrew(PerturbationIndex(perturbation), reason: reason))
         case .wants(let piece): fetch(piece)
         case .damaged(let piece): pieceDamaged(piece)
+        case .read(let demand, let bytes):
+            guard let bytes else { return request(demand) }
+            fetcher.provide(demand.name, bytes)
+            completed(demand.name)
         case .terminate: tell(.terminateRequested)
         case .abandon:
             let reason = "its parent process is gone"
@@ -226,6 +239,7 @@ final class SessionRunner {
             exit = .refused("\(error)")
             return
         }
+        shared?.open(runID: "\(welcome.runID)")
         let pulse = pulse
         link?.keepAlive(
             every: .milliseconds(Int64(welcome.heartbeatMilliseconds)),
@@ -292,14 +306,28 @@ final class SessionRunner {
         case .unexpected:
             exit = .lost("the coordinator sent a chunk that was not asked for")
         case .damaged(let name): tell(.resourceDamaged(name))
-        case .complete(let name):
-            if let piece = ControlPiece(resource: name) {
-                arrived(piece, name)
-                return
-            }
-            if !prepareFits() { return }
-            tell(.resourceComplete(name))
+        case .complete(let name): completed(name)
         }
+    }
+
+    private func completed(_ name: String) {
+        if let piece = ControlPiece(resource: name) {
+            arrived(piece, name)
+            return
+        }
+        if !prepareFits() { return }
+        tell(.resourceComplete(name))
+    }
+
+    /// Gets a resource: from the run directory where there is one, otherwise over the link.
+    private func obtain(_ demand: ResourceDemand) {
+        guard let shared else { return request(demand) }
+        let mailbox = mailbox
+        shared.obtain(demand) { mailbox.post(.read(demand, $0)) }
+    }
+
+    private func request(_ demand: ResourceDemand) {
+        for request in fetcher.begin(demand) { send(.fetch(request)) }
     }
 
     /// Makes the fits once the common resources are there; false when they are useless.
@@ -361,7 +389,7 @@ final class SessionRunner {
     private func request(_ piece: ControlPiece) {
         let isWelcome = session.phase == .working || session.phase == .leaving
         guard isWelcome, let demand = pieces.flatMap({ piece.demand(among: $0) }) else { return }
-        for request in fetcher.begin(demand) { send(.fetch(request)) }
+        obtain(demand)
     }
 
     private func arrived(_ piece: ControlPiece, _ name: String) {
@@ -389,10 +417,8 @@ final class SessionRunner {
     private func perform(_ action: SessionAction) {
         switch action {
         case .fetch(let demand):
-            let requests = fetcher.begin(demand)
-            for request in requests { send(.fetch(request)) }
             // Nothing has to come for an empty resource.
-            if demand.bytes == 0 { tell(.resourceComplete(demand.name)) }
+            if demand.bytes == 0 { tell(.resourceComplete(demand.name)) } else { obtain(demand) }
         case .release(let name):
             fetcher.release(name)
         case .sendStarted(let lease, let perturbation):

@@ -57,7 +57,7 @@ struct WorkerChild {
         Self.offerToTheKernel()
         let loops = EventLoops()
         var patience = command.connectTimeout
-        var runner = SessionRunner(hello: hello, log: log, comesBack: comesBack)
+        var runner = newRunner(hello)
         while true {
             stop.forward(to: runner)
             switch try connect(stop, loops, patience, runner.onEvent) {
@@ -73,7 +73,7 @@ struct WorkerChild {
                 )
                 hello.incarnation += 1
                 if !runner.continues(as: hello.incarnation) {
-                    runner = SessionRunner(hello: hello, log: log, comesBack: comesBack)
+                    runner = newRunner(hello)
                 }
                 patience = command.reconnectTimeout
             case .failure(let failure):
@@ -85,6 +85,10 @@ struct WorkerChild {
                 return hello.incarnation > 0 && failure.status == 69 ? 75 : failure.status
             }
         }
+    }
+
+    private func newRunner(_ hello: Hello) -> SessionRunner {
+        SessionRunner(hello: hello, log: log, comesBack: comesBack, runDirectory: runDirectory)
     }
 
     /// Sees to it that this process does not outlive its parent.
@@ -110,6 +114,12 @@ struct WorkerChild {
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
         _ = "500".withCString { write(descriptor, $0, 3) }
+    }
+
+    /// Where resources are looked for before they are asked for.
+    private var runDirectory: String? {
+        if case .runDirectory(let path) = target { return command.runDir ?? path }
+        return command.runDir
     }
 
     /// Whether a lost coordinator may be found again.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ChildProcesses
 import Foundation
+import Glibc
 import Logging
 import NodeTopology
 import Reporting
@@ -28,6 +29,9 @@ struct WorkerCommand: ParsableCommand {
                   --tls-ca ca.pem
               See where it would compute:
                 crispyx-worker --show-topology --numa auto
+              Without a coordinator, part 3 of 8 of a run prepared with 'crispyx-coordinator prepare':
+                crispyx-worker fit --run-dir RUNDIR --shard 3/8
+                crispyx-worker fit --help
 
             EXIT STATUS
               0 left in order, 64 usage, 69 no coordinator answered, 70 internal, 75 the connection
@@ -49,6 +53,15 @@ struct WorkerCommand: ParsableCommand {
         help: "File with the run's token, mode 0600; '-' for the first line of standard input."
     )
     var tokenFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The run directory as this machine sees it: what a coordinator with --data-plane shared "
+                + "has left there is read instead of asked for. @RUNDIR says so, too.",
+            valueName: "path"
+        )
+    )
+    var runDir: String?
 
     @OptionGroup var certificates: CertificateArguments
 
@@ -101,6 +114,18 @@ struct WorkerCommand: ParsableCommand {
 
     @Option(help: .hidden)
     var lifeline: Int32?
+
+    /// Entry point: the subcommand is chosen first, since its options have names of this command's.
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if arguments.first == FitCommand.name {
+            // A file at its size limit is an error to report, not a reason to die.
+            signal(SIGXFSZ, SIG_IGN)
+            FitCommand.main(Array(arguments.dropFirst()))
+        } else {
+            main(arguments)
+        }
+    }
 
     func validate() throws {
         if let threads, threads < 1 { throw ValidationError("--threads must be at least 1") }

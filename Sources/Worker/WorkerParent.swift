@@ -119,6 +119,7 @@ struct WorkerParent {
             "--reconnect-timeout", "\(command.reconnectTimeout)",
             "--log-format", command.logFormat.rawValue,
         ]
+        if let directory = command.runDir { arguments += ["--run-dir", directory] }
         if command.quiet { arguments.append("--quiet") }
         if command.verbose { arguments.append("--verbose") }
         var input: StreamPair?

@@ -150,7 +150,7 @@ struct RejoinTests {
         #expect(first.process.send(signal: SIGTERM))
         #expect(try first.wait().status == .exited(code: 0))
         #expect(run.result == nil, "it left in the middle")
-        #expect(run.events("worker_left").isEmpty, "a goodbye is no loss")
+        #expect(run.events("worker_left").map { $0["how"] } == ["goodbye"], "no loss")
         let second = try served.worker()
         defer { second.process.send(signal: SIGKILL) }
         let ended = try coordinator.wait()

@@ -96,7 +96,11 @@ struct StatusTests {
     func workers() throws {
         let slow = Screen(perturbations: 40, genes: 800, cellsPerPerturbation: 100)
         let run = try Run(slow)
-        let coordinator = try run.start(Run.oneWorker + ["--status-port", "0"])
+        // Slow enough to be asked more than once.
+        let coordinator = try run.start(
+            Run.oneWorker + ["--status-port", "0"],
+            variables: ["CRISPYX_SLOW_FIT": "500"]
+        )
         defer { coordinator.process.send(signal: SIGKILL) }
         let port = try port(of: run)
         var seen: RunStatus?

@@ -153,7 +153,9 @@ struct StatusEndpointTests {
             client.send("GET /")
             let path = String(repeating: "x", count: 10 << 10)
             for _ in 0..<100 where client.send(path) {}
-            #expect(client.received() == "", "a path without end is cut off")
+            // A path without end is cut off; the answer may be lost with what is still on its way.
+            let cut = try #require(client.received())
+            #expect(cut.isEmpty || cut.hasPrefix("HTTP/1.1 431"), "\(cut)")
         }
     }
 

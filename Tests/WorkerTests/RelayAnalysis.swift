@@ -89,7 +89,7 @@ struct RelayAnalysis: PhasedAnalysis {
     }
 }
 
-/// How many fits are in memory, and the most there ever were.
+/// How many fits are in progress, and the most there ever were.
 final class FitCensus: Sendable {
     private let counts = Mutex((now: 0, most: 0))
 
@@ -123,8 +123,6 @@ final class RelayFit: PhasedFit {
     private let perturbation: UInt32
     private let state: Mutex<State>
     private let census: FitCensus
-
-    deinit { census.end() }
 
     init(perturbation: UInt32, sums: [UInt64], controlCells: Int, census: FitCensus) {
         self.perturbation = perturbation
@@ -180,6 +178,7 @@ final class RelayFit: PhasedFit {
             }
             state.phase += 1
             guard state.phase == RelayAnalysis.phases.count else { return nil }
+            census.end()
             return PerturbationRow(
                 perturbation: perturbation,
                 bytes: RelayAnalysis.bytes(state.values)

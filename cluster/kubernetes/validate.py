@@ -3,6 +3,7 @@ each other: names that one file uses must be made by another.
 
 Unknown fields are errors. Ends with status 1 and a line for each problem."""
 import pathlib
+import re
 import sys
 
 import kubernetes_validate
@@ -74,6 +75,8 @@ def cross_check(objects, kustomization):
                     service = argument.removeprefix("--connect=").split(":")[0]
                     if ("Service", service) not in made:
                         yield f"{place}: no service {service}"
+        if document.get("spec", {}).get("completionMode") == "Indexed":
+            yield from wrong_parts(place, document)
         named = {container["name"] for container in pod.get("containers", [])}
         for rule in document.get("spec", {}).get("podFailurePolicy", {}).get("rules", []):
             name = rule.get("onExitCodes", {}).get("containerName")
@@ -83,6 +86,16 @@ def cross_check(objects, kustomization):
             selector = document["spec"]["selector"]
             if not any(selector.items() <= found.items() for found in labels):
                 yield f"{place}: selects no pod"
+
+
+def wrong_parts(place, job):
+    """An index of N completions is a part of N."""
+    completions = job["spec"]["completions"]
+    for container in pod_of(job).get("containers", []):
+        for argument in container.get("args", []):
+            for count in re.findall(r"JOB_COMPLETION_INDEX/(\d+)", argument):
+                if int(count) != completions:
+                    yield f"{place}: {completions} completions and parts of {count}"
 
 
 def main(folder):

@@ -14,4 +14,4 @@ if ! "$venv/bin/python" -c "import kubernetes_validate" 2>/dev/null; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
         "kubernetes-validate==$version"
 fi
-exec "$venv/bin/python" "$folder/validate.py" "$folder"
+for part in "$folder" "$folder/array"; do "$venv/bin/python" "$folder/validate.py" "$part"; done

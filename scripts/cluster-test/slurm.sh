@@ -109,6 +109,8 @@ has_state() { [ "$(state_of "$1")" = "$2" ]; }
 
 has_restarted() { [ "$(field_of "$1" Restarts)" -ge 1 ]; }
 
+all_joined() { [ "$(joined "$(events_of "$1")")" -ge 4 ]; }
+
 events_of() { echo "$slurm/crispyx-$1.run/events.jsonl"; }
 
 # The loss of the first node, with the batch shell and the coordinator; only when it is asked for by
@@ -127,6 +129,55 @@ lose_first_node() {
     proof "slurm: ... with the same bytes" same "$output"
 }
 
+# The three steps of array mode: all at once, and with a part that is killed.
+test_slurm_array() {
+    local output=$work/slurm-array.h5ad numbers prepare fit merge run killed
+    say "slurm: array mode"
+    numbers=$(submit_array 4 "$output")
+    read -r prepare fit merge run <<<"$numbers"
+    proof "slurm: array mode: prepare completes" eventually 120 has_state "$prepare" COMPLETED
+    proof "slurm: ... every part, and the merge after them" eventually 300 has_state "$merge" COMPLETED
+    proof "slurm: ... with the bytes of a local run" same "$output"
+
+    say "slurm: array mode: a part is killed, one is asked to stop"
+    output=$work/slurm-array-killed.h5ad
+    numbers=$(CRISPYX_FIT="--cpus-per-task=1 --mem=400" submit_array 2 "$output")
+    read -r prepare fit merge run <<<"$numbers"
+    eventually 120 rows_begun "$run" 00000-of-00002
+    killed=$(pgrep -f "fit --run-dir $run --shard 0/2" | head -1)
+    kill -9 "$killed"
+    eventually 60 rows_begun "$run" 00001-of-00002
+    # What --signal=B:USR1@60 does at the time limit.
+    in_slurm scancel --batch --signal=USR1 "${fit}_1"
+    proof "slurm: array mode: a part near its time limit is requeued" \
+        eventually 120 has_restarted "${fit}_1"
+    proof "slurm: ... its rows are saved before" grep -q 'every finished row is saved' \
+        "$slurm/crispyx-fit-${fit}_1.log"
+    proof "slurm: ... and merging without the killed part is refused" \
+        eventually 400 has_state "$merge" FAILED
+    proof "slurm: ... naming the part" grep -q -- '--shard 0/2' "$slurm/crispyx-merge-$merge.log"
+    numbers=$(CRISPYX_RUN_DIR=$run submit_array 2 "$output")
+    read -r prepare fit merge run <<<"$numbers"
+    proof "slurm: ... submitted again, the merge completes" eventually 400 has_state "$merge" COMPLETED
+    proof "slurm: ... with the same bytes" same "$output"
+    proof "slurm: ... keeping the rows of the first attempts" \
+        grep -qE 'part 0/2 of the run.*rows_there=[1-9]' "$slurm/crispyx-fit-${fit}_0.log"
+}
+
+# Whether a part has left rows: its segment is larger than a record without one.
+rows_begun() { [ -n "$(find "$1/rows" -name "$2.*" -size +40k 2>/dev/null)" ]; }
+
+submit_array() { try_to_submit_array "$@" || { sleep 10 && try_to_submit_array "$@"; }; }
+
+try_to_submit_array() {
+    local parts=$1 output=$2
+    (cd "$slurm" && CRISPYX_COORDINATOR=$bin/crispyx-coordinator CRISPYX_WORKER=$bin/crispyx-worker \
+        CRISPYX_PREPARE="--cpus-per-task=1 --mem=1000" CRISPYX_MERGE="--cpus-per-task=1 --mem=500" \
+        CRISPYX_FIT=${CRISPYX_FIT:---cpus-per-task=1 --mem=400} \
+        in_slurm "$root/cluster/slurm/submit-array.sh" "$parts" "$screen" "${options[@]}" \
+        --output "$output")
+}
+
 test_slurm() {
     # What fails is noted by proof; the rest is still worth trying.
     set +e
@@ -140,9 +191,13 @@ test_slurm() {
     proof "slurm: ... and a worker on each of four nodes" [ "$(grep -c 'worker joins' \
         "$slurm/crispyx-$job.log")" -ge 4 ]
 
+    test_slurm_array
+
     say "slurm: a node is lost"
     output=$work/slurm-node.h5ad
     job=$(submit "$output" --time=30)
+    # A node whose worker has not come yet would be lost unnoticed.
+    eventually 60 all_joined "$job"
     eventually 60 grep -q '"event":"row"' "$(events_of "$job")"
     lose_node n3
     proof "slurm: a run that loses a node completes" eventually 300 has_state "$job" COMPLETED

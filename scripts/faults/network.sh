@@ -65,8 +65,15 @@ make_small_screen() {
 # --- faults ------------------------------------------------------------------------------------
 
 # The worker's port of the bridge stops forwarding, or goes on.
-sever() { ip link set dev "cx$1" type bridge_slave state 0; }
-heal() { ip link set dev "cx$1" type bridge_slave state 3; }
+sever() {
+    bridge link set dev "cx$1" state 0
+    proof "$(basename "$output" .h5ad): the fault fired (port $1 is cut)" port_is "$1" disabled
+}
+heal() {
+    bridge link set dev "cx$1" state 3
+    port_is "$1" forwarding || failed+=("port $1 stays cut")
+}
+port_is() { ip -d link show "cx$1" | grep -q "state $2 "; }
 
 # Drops what reaches or leaves a machine: drop NAME input|output RULE...
 drop() {

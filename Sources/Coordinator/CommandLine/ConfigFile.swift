@@ -126,7 +126,7 @@ private struct ConfigFileReading {
 
     private func unknown(_ written: String, _ name: String) -> String {
         if name == "config" { return "\(written): a configuration file cannot name another" }
-        if let refusal = NotAvailableYet.refusal(of: ["--" + name]) { return refusal }
+        if let refusal = OptionsOfTheReference.refusal(of: ["--" + name]) { return refusal }
         if name.hasPrefix("no-"), let option = options.keyed(String(name.dropFirst(3))),
             case .flag = option.kind
         {

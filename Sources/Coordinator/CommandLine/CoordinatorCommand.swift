@@ -18,16 +18,16 @@ struct CoordinatorCommand: ParsableCommand {
         version: BuildIdentity.release,
         subcommands: [
             RunCommand.self, InspectCommand.self, SimulateCommand.self, ShowCommand.self,
-            ShrinkCommand.self, StatusCommand.self,
+            ShrinkCommand.self, StatusCommand.self, PrepareCommand.self, MergeCommand.self,
         ],
         defaultSubcommand: RunCommand.self
     )
 
-    /// Entry point: what is planned but not there yet is refused by name before anything is parsed,
-    /// and a configuration file's options join those of the command line.
+    /// Entry point: options of the Python package that mean nothing here are refused by name before
+    /// anything is parsed, and a configuration file's options join those of the command line.
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
-        if let message = NotAvailableYet.refusal(of: arguments) { complain(message, .usage) }
+        if let message = OptionsOfTheReference.refusal(of: arguments) { complain(message, .usage) }
         // A closed pipe and a file at its size limit are errors to report, not reasons to die.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)

@@ -58,6 +58,16 @@ struct MachineArguments: ParsableArguments {
     @OptionGroup var certificates: CertificateArguments
 
     @Option(
+        help: ArgumentHelp(
+            "How workers get counts and frozen values: link (over their connections) or shared "
+                + "(read from the run directory where they see it, over the link otherwise; faster "
+                + "when many machines share a fast disk).",
+            valueName: "link|shared"
+        )
+    )
+    var dataPlane: DataPlane = .link
+
+    @Option(
         name: [.long, .customLong("memory-limit-gb")],
         help: ArgumentHelp(
             "Memory of all processes on this machine together, such as 8G; a bare number counts "
@@ -197,6 +207,8 @@ struct MachineArguments: ParsableArguments {
         scratchDir ?? ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
     }
 }
+
+extension DataPlane: ExpressibleByArgument {}
 
 /// Options about the result.
 package struct OutputArguments: ParsableArguments {

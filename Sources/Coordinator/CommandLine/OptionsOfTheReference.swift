@@ -2,8 +2,23 @@
 ///
 /// They only steer the package's memory and processes, or the package takes and ignores them. A
 /// script that relies on one must not run with it ignored.
-enum OptionsOfTheReference {
-    static let refused: [String: String] = {
+package enum OptionsOfTheReference {
+    /// Looks for such an option.
+    ///
+    /// - Parameter arguments: The words after the program's name.
+    /// - Returns: Why the command line is refused; nil when it is not.
+    package static func refusal(of arguments: [String]) -> String? {
+        for argument in arguments {
+            if argument == "--" { break }
+            guard argument.hasPrefix("--") else { continue }
+            let name = String(argument.prefix { $0 != "=" })
+            let positive = name.hasPrefix("--no-") ? "--" + name.dropFirst("--no-".count) : name
+            if let reason = refused[positive] { return "\(name): \(reason)" }
+        }
+        return nil
+    }
+
+    private static let refused: [String: String] = {
         let memory = "memory is governed by --memory-limit alone; leave this option out"
         let ignored = "crispyx 0.0.4 takes this option and ignores it; "
         return [

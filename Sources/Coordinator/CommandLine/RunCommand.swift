@@ -40,78 +40,18 @@ struct RunCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The screen.", valueName: "input.h5ad"))
-    var input: String
-
-    @OptionGroup(title: "Analysis") var analysis: AnalysisArguments
-    @OptionGroup(title: "Low-expression filter") var filter: FilterArguments
-    @OptionGroup(title: "Negative binomial GLM") var model: NegativeBinomialArguments
-    @OptionGroup(title: "Machine") var machine: MachineArguments
-    @OptionGroup(title: "Output") var outputs: OutputArguments
+    @OptionGroup var arguments: RunArguments
     @OptionGroup(title: "Watching") var status: StatusArguments
-    @OptionGroup(title: "Configuration") var configFile: ConfigurationArguments
-    @OptionGroup(title: "Log") var logging: LogArguments
-
-    func validate() throws {
-        let rules = OptionRules(
-            options: options,
-            given: Set(model.given),
-            freezeIsAsked: model.freezeControl == .on
-        )
-        if let refusal = rules.refusal { throw ValidationError(refusal) }
-    }
-
-    /// Everything that decides the numbers; what only the input can tell is filled in later.
-    private var options: AnalysisOptions {
-        var options = AnalysisOptions(
-            perturbationColumn: analysis.perturbationColumn,
-            controlLabel: analysis.controlLabel ?? ""
-        )
-        options.method = analysis.method.analysis
-        options.compatibility = analysis.compat
-        options.filter = filter.filter
-        if let correction = analysis.corrMethod { options.correction = correction }
-        if let ties = analysis.tieCorrect { options.tieCorrection = ties }
-        model.apply(to: &options)
-        return options
-    }
 
     func run() throws {
-        let log = logging.logger
-        if options.method == .nbGLM, model.freezeControl == .auto, options.freezeControl {
-            log.info(
-                """
-                --freeze-control auto means on; \(analysis.compat) on a small machine would have \
-                chosen off, with other p-values
-                """
-            )
-        }
-        let runner = RunRunner(log: log, quiet: logging.quiet, json: outputs.json)
-        try runner.run { try request() }
-    }
-
-    private func request() throws -> RunRequest {
-        // Absolute, so that the record of a run means the same from any working directory.
-        let output = URL(filePath: outputs.path(input: input, suffix: options.method.rawValue)).path
-        var request = try RunRequest(
-            input: input,
-            output: output,
-            options: options,
-            machine: machine,
-            outputs: outputs,
-            status: status,
-            logFormat: logging.logFormat
+        let log = arguments.logging.logger
+        arguments.tellDefaults(log)
+        let runner = RunRunner(
+            log: log,
+            quiet: arguments.logging.quiet,
+            json: arguments.outputs.json
         )
-        request.matrix = analysis.matrix
-        request.geneNameColumn = analysis.geneNameColumn
-        request.controlLabel = analysis.controlLabel
-        if !analysis.perturbations.isEmpty {
-            request.perturbations = try ListArgument.expand(analysis.perturbations)
-        }
-        request.sizeFactorFile = model.sizeFactors
-        request.sizeFactorColumn = model.sizeFactorColumn
-        request.scanpyFormat = analysis.scanpyFormat
-        return request
+        try runner.run { try arguments.request(status: status) }
     }
 }
 

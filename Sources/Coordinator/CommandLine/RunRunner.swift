@@ -18,12 +18,11 @@ struct RunRunner {
     /// - Throws: `ExitCode` unless the result is complete.
     func run(_ request: () throws -> RunRequest) throws {
         let log = log
-        let display = ProgressDisplay(log: log, isQuiet: quiet)
-        let signals = RunSignals { signal in
-            log.notice("ended as asked; --resume goes on", metadata: ["signal": "\(signal)"])
-        }
-        try signals.start()
-        do {
+        try reporting { display in
+            let signals = RunSignals { signal in
+                log.notice("ended as asked; --resume goes on", metadata: ["signal": "\(signal)"])
+            }
+            try signals.start()
             var request = try request()
             request.commandLine = CommandLine.arguments
             let monitor = RunMonitor(request)
@@ -47,6 +46,56 @@ struct RunRunner {
             case .reported(let report, let status):
                 try finish(report, status, request.options)
             }
+        }
+    }
+
+    /// Prepares a run for array mode and reports.
+    ///
+    /// - Parameter request: Makes the request.
+    /// - Throws: `ExitCode` unless the run is prepared.
+    func prepare(_ request: () throws -> RunRequest) throws {
+        try reporting { display in
+            let request = try request()
+            let job = RunJob(request: request, log: log, display: display, signals: RunSignals { _ in })
+            let report: RunReport
+            switch try job.prepare() {
+            case .prepared(let found):
+                log.notice(
+                    "prepared; fit it with 'crispyx-worker fit --shard I/N', then merge",
+                    metadata: ["run_dir": "\(request.runDirectory)"]
+                )
+                report = found
+            case .already(let found):
+                log.notice("prepared already", metadata: ["run_dir": "\(request.runDirectory)"])
+                report = found
+            case .published(let found):
+                log.notice("the result is there already", metadata: ["path": "\(found.output)"])
+                report = found
+            }
+            display.clear()
+            if json {
+                print(String(decoding: try report.json(), as: UTF8.self))
+            } else {
+                print(request.runDirectory)
+            }
+        }
+    }
+
+    /// Merges a prepared run and reports.
+    ///
+    /// - Throws: `ExitCode` unless the result is complete.
+    func merge(_ job: MergeJob) throws {
+        try reporting { _ in
+            let (report, status, options) = try job.run()
+            try finish(report, status, options)
+        }
+    }
+
+    /// Turns failures into a line on standard error and an exit status.
+    private func reporting(_ body: (ProgressDisplay) throws -> Void) throws {
+        let display = ProgressDisplay(log: log, isQuiet: quiet)
+        do {
+            try body(display)
         } catch let failure as RunFailure {
             display.clear()
             log.error("\(failure.description)")
@@ -65,12 +114,12 @@ struct RunRunner {
     private func finish(
         _ report: RunReport,
         _ status: ProgramStatus,
-        _ options: AnalysisOptions
+        _ options: AnalysisOptions?
     ) throws {
         if report.outcome == .alreadyComplete {
             log.notice("the result is there already", metadata: ["path": "\(report.output)"])
         }
-        if let tally = report.tally { tell(tally, options) }
+        if let tally = report.tally, let options { tell(tally, options) }
         for lost in report.lost {
             log.error(
                 "no row for perturbation '\(lost.perturbation)'",
@@ -135,7 +184,8 @@ extension RunRequest {
             security: try machine.security(),
             fitTimeout: .seconds(machine.fitTimeout.seconds),
             memoryBytes: try machine.memoryBytes(),
-            scratchDirectory: machine.scratchDirectory
+            scratchDirectory: machine.scratchDirectory,
+            dataPlane: machine.dataPlane
         )
     }
 }

@@ -20,6 +20,7 @@ final class HostWorkers {
     private let addresses: [String]
     private let port: Int
     private let admission: WorkerListener.Admission
+    private let runDirectory: String?
     private let mailbox: Mailbox<ServeEvent>
     private let log: Logger
     private let logs: [HostLog]
@@ -31,12 +32,14 @@ final class HostWorkers {
     /// - Parameters:
     ///   - hosts: The machines.
     ///   - listener: Where workers come to, and with which secret.
+    ///   - runDirectory: Where workers look for what they would fetch; nil not to look.
     ///   - format: How log lines look.
     ///   - mailbox: Receives the ends of workers.
     ///   - log: Where starts and failures are told.
     init(
         hosts: [HostEntry],
         listener: WorkerListener,
+        runDirectory: String? = nil,
         format: LogFormat,
         mailbox: Mailbox<ServeEvent>,
         log: Logger
@@ -45,6 +48,7 @@ final class HostWorkers {
         addresses = listener.hosts
         port = listener.port
         admission = listener.admission
+        self.runDirectory = runDirectory
         self.mailbox = mailbox
         self.log = log
         logs = hosts.map { HostLog(name: $0.name, format: format, log: log) }
@@ -104,6 +108,7 @@ final class HostWorkers {
         let command = RemoteCommand(
             entry,
             addresses: addresses(for: entry),
+            runDirectory: runDirectory,
             certificates: certificates,
             loudness: loudness
         )

@@ -24,12 +24,14 @@ package struct RemoteCommand: Equatable, Sendable {
     /// - Parameters:
     ///   - entry: The machine.
     ///   - addresses: Where the coordinator can be reached, `HOST:PORT`, best first.
+    ///   - runDirectory: Where the worker looks for what it would fetch; nil not to look.
     ///   - certificates: Where certificates lie on machines that name no others; nil when the worker
     ///     is given a token.
     ///   - loudness: How much the worker says.
     package init(
         _ entry: HostEntry,
         addresses: [String],
+        runDirectory: String? = nil,
         certificates: CertificateFiles? = nil,
         loudness: Loudness
     ) {
@@ -50,12 +52,13 @@ package struct RemoteCommand: Equatable, Sendable {
         if let port = entry.port { words += ["-p", "\(port)"] }
         if let user = entry.user { words += ["-l", user] }
         words += ["--", entry.host]
-        arguments = words + [Self.remote(entry, addresses, certificates, loudness)]
+        arguments = words + [Self.remote(entry, addresses, runDirectory, certificates, loudness)]
     }
 
     private static func remote(
         _ entry: HostEntry,
         _ addresses: [String],
+        _ runDirectory: String?,
         _ certificates: CertificateFiles?,
         _ loudness: Loudness
     ) -> String {
@@ -75,6 +78,7 @@ package struct RemoteCommand: Equatable, Sendable {
         if let threads = entry.threads { words += ["--threads", "\(threads)"] }
         if let numa = entry.numa { words += ["--numa", "\(numa)"] }
         if let memory = entry.memory { words += ["--memory-limit", "\(memory.bytes)"] }
+        if let runDirectory { words += ["--run-dir", runDirectory] }
         switch loudness {
         case .quiet: words.append("--quiet")
         case .normal: break

@@ -65,6 +65,16 @@ final class PlainFile: Sendable {
         return Array(bytes[..<done])
     }
 
+    /// Takes room for a length, as far as the file system can do so in advance.
+    func reserve(_ length: Int) throws(RunFailure) {
+        try truncate(to: length)
+        let code = posix_fallocate(descriptor, 0, off_t(length))
+        guard code == 0 || [EOPNOTSUPP, EINVAL].contains(code) else {
+            errno = code
+            throw Self.failure("take room for", path)
+        }
+    }
+
     /// Cuts the file to a length.
     func truncate(to length: Int) throws(RunFailure) {
         guard ftruncate(descriptor, off_t(length)) == 0 else {

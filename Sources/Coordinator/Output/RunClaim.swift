@@ -155,4 +155,9 @@ extension RunDirectory {
     package func claim(onWait: (String) -> Void = { _ in }) throws(RunFailure) -> RunClaim {
         try RunClaim(directory: path, path: ownerPath, onWait: onWait)
     }
+
+    /// Gives up a claim before its process ends.
+    func release(_ claim: RunClaim) {
+        withExtendedLifetime(claim) { _ = unlink(ownerPath) }
+    }
 }

@@ -3,6 +3,7 @@ package import DifferentialExpression
 package import Digests
 import Foundation
 import Glibc
+import RunFiles
 
 /// The record of a run on disk, `<output>.crispyx/` unless moved.
 ///
@@ -53,6 +54,19 @@ package struct RunDirectory {
     /// Whether a run began here and was not finished.
     var holdsUnfinishedRun: Bool {
         access(journalPath, F_OK) == 0 && access(recordPath, F_OK) == 0
+    }
+
+    /// Whether a run was prepared here for array mode and not merged yet.
+    var holdsPreparedRun: Bool { access(path + "/" + PreparedRun.fileName, F_OK) == 0 }
+
+    /// The rows of array mode.
+    var segments: SegmentFolder { SegmentFolder(path) }
+
+    /// Files that processes read instead of asking for them.
+    private var sharedPaths: [String] {
+        // What names the others goes first.
+        [PreparedRun.fileName, ResourceIndex.fileName, ResourceIndex.dataName]
+            .map { "\(path)/\($0)" }
     }
 
     /// Makes the directory, readable by its owner only because it may hold a token.
@@ -116,16 +130,19 @@ package struct RunDirectory {
     /// Removes what only an unfinished run needs; what stays is the record, report and event log.
     func clean() {
         // The journal goes first: without it nothing here is taken for an unfinished run.
-        for file in [journalPath, cachePath, endpointPath, tokenPath, ownerPath] { unlink(file) }
+        for file in [journalPath] + sharedPaths + [cachePath, endpointPath, tokenPath, ownerPath] {
+            unlink(file)
+        }
+        segments.remove()
     }
 
     /// Removes every trace of an earlier run.
     func clear(keepingOwner: Bool, keeping kept: String? = nil) {
-        for file in [
+        let own = [
             journalPath, cachePath, endpointPath, tokenPath, recordPath, eventsPath, reportPath,
-        ] where file != kept {
-            unlink(file)
-        }
+        ]
+        for file in sharedPaths + own where file != kept { unlink(file) }
+        segments.remove()
         if !keepingOwner { unlink(ownerPath) }
     }
 

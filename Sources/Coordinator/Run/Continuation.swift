@@ -233,9 +233,16 @@ struct RunOpening {
         }
     }
 
-    /// Names the options that differ, or says that the input does.
     private func difference(_ record: RunDirectory.Record, _ options: AnalysisOptions) -> String {
-        guard let old = Self.fields(record.options), let new = Self.fields(options) else {
+        Self.difference(
+            (try? Fingerprint.canonicalJSON(record.options)) ?? [],
+            (try? Fingerprint.canonicalJSON(options)) ?? []
+        )
+    }
+
+    /// Names the options that differ, given as JSON, or says that the input does.
+    static func difference(_ oldJSON: [UInt8], _ newJSON: [UInt8]) -> String {
+        guard let old = fields(oldJSON), let new = fields(newJSON) else {
             return "its options cannot be read"
         }
         let changed = Set(old.keys).union(new.keys).sorted().filter { old[$0] != new[$0] }
@@ -246,8 +253,8 @@ struct RunOpening {
             .joined(separator: ", ")
     }
 
-    private static func fields(_ options: AnalysisOptions) -> [String: String]? {
-        guard let json = try? Fingerprint.canonicalJSON(options),
+    private static func fields(_ json: [UInt8]) -> [String: String]? {
+        guard
             let object = try? JSONSerialization.jsonObject(with: Data(json)) as? [String: Any]
         else { return nil }
         return flattened(object)

@@ -15,14 +15,14 @@ import WireProtocol
 
 /// One run from input to published result.
 final class RunJob {
-    private let request: RunRequest
-    private let log: Logger
+    let request: RunRequest
+    let log: Logger
     private let display: ProgressDisplay
     private let signals: RunSignals
     private let monitor: RunMonitor
     private let topology: Topology
-    private let schema: RowSchema
-    private var clock = StageClock()
+    let schema: RowSchema
+    var clock = StageClock()
 
     init(
         request: RunRequest,
@@ -80,7 +80,26 @@ final class RunJob {
         let state = try open(directory, screen, options, fingerprint)
         report.resumedRows = state.digests.count
         clock.ended("freezing", &report)
-        let server = RunService(
+        monitor.enter(.fitting)
+        let served = try service(screen, fingerprint, directory).run(state)
+        monitor.enter(.publishing)
+        clock.ended("fitting", &report)
+        display.clear()
+        switch served.outcome {
+        case .signalled(let signal): return .signalled(signal)
+        case .stopped(let failure): throw failure
+        case .settled(let lost):
+            return try publish(state, served.digests, lost, screen, directory, &report)
+        }
+    }
+
+    /// What serves workers, or leaves in files what would be served.
+    func service(
+        _ screen: LoadedScreen,
+        _ fingerprint: Fingerprint,
+        _ directory: RunDirectory
+    ) -> RunService {
+        RunService(
             request: request,
             placements: placements,
             directory: directory,
@@ -92,17 +111,6 @@ final class RunJob {
             signals: signals,
             monitor: monitor
         )
-        monitor.enter(.fitting)
-        let served = try server.run(state)
-        monitor.enter(.publishing)
-        clock.ended("fitting", &report)
-        display.clear()
-        switch served.outcome {
-        case .signalled(let signal): return .signalled(signal)
-        case .stopped(let failure): throw failure
-        case .settled(let lost):
-            return try publish(state, served.digests, lost, screen, directory, &report)
-        }
     }
 
     // MARK: - Before
@@ -125,6 +133,7 @@ final class RunJob {
         guard access(folder, W_OK | X_OK) == 0 else {
             throw PlainFile.failure("write into", folder)
         }
+        try refusePrepared(directory)
         if directory.holdsUnfinishedRun, !request.resume, !request.force,
             access(request.output, F_OK) != 0
         {
@@ -145,14 +154,14 @@ final class RunJob {
         }
     }
 
-    private static func isSameFile(_ first: String, _ second: String) -> Bool {
+    static func isSameFile(_ first: String, _ second: String) -> Bool {
         var (left, right) = (stat(), stat())
         guard stat(first, &left) == 0, stat(second, &right) == 0 else { return false }
         return left.st_dev == right.st_dev && left.st_ino == right.st_ino
     }
 
     /// The published result, if it is what this run would give.
-    private func alreadyPublished(_ fingerprint: Fingerprint) throws(RunFailure) -> ResultReader? {
+    func alreadyPublished(_ fingerprint: Fingerprint) throws(RunFailure) -> ResultReader? {
         guard !request.force, access(request.output, F_OK) == 0 else { return nil }
         let reader = try? ResultReader(path: request.output)
         let found = try? reader?.text("\(ResultLayout.markerKey)/fingerprint")
@@ -176,7 +185,7 @@ final class RunJob {
         }
     }
 
-    private func read() throws(RunFailure) -> LoadedScreen {
+    func read() throws(RunFailure) -> LoadedScreen {
         let display = display
         let reading = ScreenReading(
             request: request,
@@ -188,7 +197,7 @@ final class RunJob {
         return try reading.run()
     }
 
-    private func report(_ screen: LoadedScreen, _ fingerprint: Fingerprint) -> RunReport {
+    func report(_ screen: LoadedScreen, _ fingerprint: Fingerprint) -> RunReport {
         var report = RunReport(
             outcome: .computed,
             input: URL(filePath: request.input).path,
@@ -264,7 +273,7 @@ final class RunJob {
     }
 
     /// The global stage.
-    private func freeze(
+    func freeze(
         _ screen: LoadedScreen,
         _ options: AnalysisOptions
     ) throws(RunFailure) -> GlobalResult {
@@ -366,7 +375,7 @@ final class RunJob {
 }
 
 /// Time and memory from one stage's end to the next.
-private struct StageClock {
+struct StageClock {
     private var last = monotonicNanoseconds()
     private var lastCPU = RunProfile.usage(ofChildren: false).cpuSeconds
 

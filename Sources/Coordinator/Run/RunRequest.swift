@@ -56,7 +56,7 @@ struct RunRequest: Sendable {
     var status: StatusAddress?
     /// The words of the command line, to say how the run is resumed.
     var commandLine: [String] = []
-    /// How workers that come over TCP prove themselves.
+    /// How those workers prove themselves.
     var security = WorkerSecurity.token(file: nil)
     /// How long a fit may take at least before its process is ended.
     var fitTimeout = Duration.seconds(1800)
@@ -65,8 +65,14 @@ struct RunRequest: Sendable {
     /// Where count blocks go that do not fit.
     var scratchDirectory: String
 
+    /// How workers get count blocks and what else their fits need.
+    var dataPlane: DataPlane = .link
+
     /// The unpublished result, beside the published one.
-    var partialResult: String {
+    var partialResult: String { Self.partialResult(of: output) }
+
+    /// The unpublished result of an output, beside it.
+    static func partialResult(of output: String) -> String {
         let name = output.split(separator: "/").last.map(String.init) ?? output
         return output.dropLast(name.count) + ".\(name).unfinished"
     }
@@ -76,6 +82,14 @@ struct RunRequest: Sendable {
 
     /// How the memory is shared out; reading and fitting do not overlap.
     var memory: MemoryPlan { MemoryPlan(total: memoryBytes) }
+}
+
+/// How workers get count blocks and what else their fits need.
+enum DataPlane: String, Sendable, CaseIterable {
+    /// They ask for it over their connection.
+    case link
+    /// They read it from the run directory, where they see it.
+    case shared
 }
 
 /// Shares of the memory budget.

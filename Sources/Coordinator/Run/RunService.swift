@@ -7,6 +7,7 @@ import Foundation
 import Glibc
 import Logging
 import NodeTopology
+import RunFiles
 import Scheduling
 import Synchronization
 import Transport
@@ -80,6 +81,7 @@ struct RunService {
                 : HostWorkers(
                     hosts: request.hosts,
                     listener: listener,
+                    runDirectory: request.dataPlane == .shared ? directory.path : nil,
                     format: request.logFormat,
                     mailbox: mailbox,
                     log: log
@@ -97,9 +99,12 @@ struct RunService {
         }
         configuration.policy.silence = .milliseconds(Self.silenceMilliseconds)
         configuration.policy.fitTimeout = request.fitTimeout
+        configuration.policy.stragglerAge = .milliseconds(TimeScale.milliseconds(60_000))
+        configuration.policy.hostLossWindow = .milliseconds(TimeScale.milliseconds(5000))
         configuration.rowsInFlightBytes = UInt64(request.memory.inFlight)
         configuration.chunksInFlightBytes = UInt64(request.memory.inFlight)
         configuration.labels = screen.plan.perturbations
+        if request.dataPlane == .shared { try share(configuration.resources, runID) }
         configuration.onlyHostsWork = hosts != nil && workers == nil && !request.expectsOthers
         let server = RunServer(
             configuration: configuration,
@@ -118,6 +123,7 @@ struct RunService {
             let pieces = control.pieces.tiles.count + control.pieces.cellRuns.count
             events.note("control_pieces", ["pieces": "\(pieces)", "sent": "\(control.sentCount)"])
         }
+        events.note("resources_sent", ["chunks": "\(configuration.resources.sentCount)"])
         listener?.close()
         // Who was not done in time for a signal is not waited for again.
         workers?.endAll(patience: outcome.isSignalled ? .seconds(1) : .seconds(10))
@@ -143,9 +149,22 @@ struct RunService {
         events.note("started", fields)
     }
 
+    /// Leaves every resource in the run directory, for workers that see it.
+    private func share(
+        _ resources: ServedResources,
+        _ runID: Bytes16
+    ) throws(RunFailure) {
+        let writer = try RunFailure.wrappingFiles {
+            try ResourceFileWriter(directory: directory.path, runID: "\(runID)")
+        }
+        try resources.write(to: writer)
+        _ = try RunFailure.wrappingFiles { try writer.finish() }
+    }
+
     private var workerArguments: [String] {
         let share = max(request.memory.workers / max(placements.count, 1), 1 << 20)
         return ["--memory-limit", "\(share)", "--log-format", "text", "--quiet"]
+            + (request.dataPlane == .shared ? ["--run-dir", directory.path] : [])
     }
 
     private func configuration(
@@ -154,7 +173,7 @@ struct RunService {
     ) throws(RunFailure) -> RunServer.Configuration {
         let genes = screen.genes.count
         let rowBytes = UInt64(schema.rowByteCount(geneCount: genes))
-        let resources = try resources(state)
+        let resources = try resources(state.global)
         let optionsDigest = fingerprint.optionsJSON.withUnsafeBytes { Digest128(of: $0) }
         return RunServer.Configuration(
             welcome: Welcome(
@@ -180,11 +199,11 @@ struct RunService {
     }
 
     /// What workers may fetch.
-    private func resources(_ state: Continuation) throws(RunFailure) -> ServedResources {
-        var common = [(name: ServedResources.controlCache, bytes: state.global.cache.encoded())]
-        if !state.global.sizeFactors.isEmpty {
+    func resources(_ global: GlobalResult) throws(RunFailure) -> ServedResources {
+        var common = [(name: ServedResources.controlCache, bytes: global.cache.encoded())]
+        if !global.sizeFactors.isEmpty {
             var factors: [UInt8] = []
-            factors.append(littleEndian: state.global.sizeFactors)
+            factors.append(littleEndian: global.sizeFactors)
             common.append((ServedResources.sizeFactors, factors))
         }
         if request.options.method == .nbGLM, request.options.fitPath == .fullDesign {
@@ -220,7 +239,7 @@ struct RunService {
     }
 
     /// The perturbations as work: cost grows with the cells times genes and with the nonzeros.
-    private func units(_ genes: Int) -> [UnitOfWork] {
+    func units(_ genes: Int) -> [UnitOfWork] {
         screen.plan.testedGroups.enumerated().map { row, group in
             let block = screen.counts.blocks.blocks[group]
             return UnitOfWork(

@@ -67,10 +67,3 @@ extension WatchedSignal {
         .milliseconds(TimeScale.milliseconds(self == .user1 ? 120_000 : 20_000))
     }
 }
-
-extension Array {
-    /// The array cut into runs of at most `size` elements.
-    func chunked(by size: Int) -> [[Element]] {
-        stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
-    }
-}

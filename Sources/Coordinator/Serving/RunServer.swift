@@ -225,7 +225,9 @@ final class RunServer {
                     WorkerID(id),
                     threads: configuration.fitsAtOnce(of: hello),
                     memoryBytes: hello.memoryBytes,
-                    host: hello.host,
+                    // A local worker's end is seen as what it is; only others can be lost together
+                    // with their machine.
+                    host: connections[id]?.localSlot == nil ? hello.host : "",
                     identity: hello.identity(minor: minor)
                 )
             )

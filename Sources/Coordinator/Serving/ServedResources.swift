@@ -30,6 +30,10 @@ package struct ServedResources: Sendable {
     /// The control cells in pieces; nil when no fit reads them.
     package let control: ServedControl?
     private let inputs: (byteCount: Int, read: Inputs)?
+    private let sent = SendTally()
+
+    /// Chunks sent so far, of all resources.
+    package var sentCount: Int { sent.count }
 
     /// Descriptions of the resources that every worker fetches first.
     package let common: [ResourceDescription]
@@ -72,7 +76,7 @@ package struct ServedResources: Sendable {
             index: perturbation.rawValue,
             cells: UInt32(block.cellCount),
             block: ResourceDescription(
-                name: "block/\(perturbation.rawValue)",
+                name: Self.block(Int(perturbation.rawValue)),
                 bytes: UInt64(block.byteCount + (inputs?.byteCount ?? 0)),
                 digest: Bytes16(block.digest)
             )
@@ -94,24 +98,43 @@ package struct ServedResources: Sendable {
             return missing(request, "it has \(size) bytes")
         }
         let bytes = try source.read(offset..<offset + length)
+        sent.add()
+        if offset == 0, control?.source(of: request.name) != nil { control?.noteSent() }
         return .resourceChunk(
             ResourceChunk(request: request.request, offset: request.offset, payload: bytes)
         )
     }
 
+    /// Every resource with the digest that is announced for it.
+    var everything: [(name: String, digest: Digest128)] {
+        var all = common.map { ($0.name, Digest128(high: $0.digest.high, low: $0.digest.low)) }
+        for (row, group) in groupOfPerturbation.enumerated() {
+            all.append((Self.block(row), blocks.blocks[group].digest))
+        }
+        for (index, tile) in (control?.pieces.tiles ?? []).enumerated() {
+            all.append(("control-tile/\(index)", tile.digest))
+        }
+        for (index, run) in (control?.pieces.cellRuns ?? []).enumerated() {
+            all.append(("control-cells/\(index)", run.digest))
+        }
+        return all
+    }
+
+    private static func block(_ row: Int) -> String { "block/\(row)" }
+
     /// Where the bytes of a resource come from.
-    private struct Source {
+    struct Source {
         var byteCount: Int
         var read: (Range<Int>) throws -> ByteBuffer
     }
 
-    private func source(of name: String) -> Source? {
+    /// Where the bytes of a resource come from; nil when there is no such resource.
+    func source(of name: String) -> Source? {
         if let bytes = fixed[name] {
             return Source(byteCount: bytes.count) { ByteBuffer(bytes: bytes[$0]) }
         }
-        if let control, let piece = control.source(of: name) {
+        if let piece = control?.source(of: name) {
             return Source(byteCount: piece.byteCount) { range in
-                if range.lowerBound == 0 { control.noteSent() }
                 var bytes: [UInt8] = []
                 try piece.blocks.read(
                     group: piece.group,
@@ -161,7 +184,7 @@ package struct ServedControl: Sendable {
     private let tiles: [BlockStore]
     private let blocks: BlockStore
     private let group: Int
-    private let sent = PieceTally()
+    private let sent = SendTally()
 
     /// Pieces sent so far, each as often as a worker asked for it: far more than there are when
     /// workers cannot keep them.
@@ -194,7 +217,7 @@ package struct ServedControl: Sendable {
 }
 
 /// Counts what was sent; the copies of a value share it.
-private final class PieceTally: Sendable {
+private final class SendTally: Sendable {
     private let sent = Mutex(0)
 
     var count: Int { sent.withLock { $0 } }

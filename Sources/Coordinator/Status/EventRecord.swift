@@ -63,12 +63,14 @@ struct EventRecord {
                 joined: time ?? .distantPast
             )
             workers.append((number, worker))
-        case "worker_left":
+        case "worker_left", "session_ended":
+            // A lost session may be told of once more when its link is closed at last.
+            guard let position else { break }
+            workers.remove(at: position)
             let how = event["how"] ?? ""
             let reason =
                 how.hasPrefix("processDied") ? "died" : how.hasPrefix("goodbye") ? "left" : "lost"
             left[reason, default: 0] += 1
-            if let position { workers.remove(at: position) }
         case "given_up": givenUp.append(event)
         case "ended": end = event["how"]
         default: break

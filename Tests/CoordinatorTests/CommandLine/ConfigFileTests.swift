@@ -148,7 +148,6 @@ struct ConfigFileTests {
                 "1: no-scale-size-factors: write 'scale-size-factors: false'"
             ),
             ("n_jobs: 4", "1: --n-jobs: processes and threads"),
-            ("data-plane: x", "1: option --data-plane is not available yet"),
             ("threads: [1, 2]", "1: threads: takes one value, not a list"),
             ("threads: {a: 1}", "1: threads: takes a value, not a mapping"),
             ("a: 1\n  b: 2", "2: "), ("threads: 1\nthreads: 2", "threads is given twice"),

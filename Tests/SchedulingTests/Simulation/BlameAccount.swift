@@ -12,6 +12,8 @@ struct BlameAccount {
         let host: String
         let joined: UInt64
         let time: UInt64
+        /// Its place among all losses: several may be noticed at one instant.
+        var order = 0
 
         init(
             isDeath: Bool,
@@ -40,7 +42,9 @@ struct BlameAccount {
     private var struckAt: [PerturbationIndex: Loss] = [:]
     private var suspects: Set<PerturbationIndex> = []
 
-    mutating func lost(_ perturbations: [PerturbationIndex], _ loss: Loss) {
+    mutating func lost(_ perturbations: [PerturbationIndex], _ found: Loss) {
+        var loss = found
+        loss.order = vanished.count
         vanished.append(loss)
         for perturbation in perturbations {
             losses[perturbation, default: []].append(loss)
@@ -55,7 +59,7 @@ struct BlameAccount {
 
     /// A process was ended because of one of these.
     mutating func overran(_ worker: WorkerID, _ session: Judge.Session, _ time: UInt64) {
-        for perturbation in session.owed.filter(\.value.isStarted).keys { suspects.insert(perturbation) }
+        suspects.formUnion(session.owed.filter(\.value.isStarted).keys)
     }
 
     /// A process is alive after all: nothing that it was fitting has ended it.
@@ -77,10 +81,8 @@ struct BlameAccount {
     private func isHostLoss(_ loss: Loss) -> Bool {
         guard !loss.host.isEmpty else { return false }
         return vanished.contains { other in
-            guard other.worker != loss.worker, other.host == loss.host else { return false }
-            let (first, second) =
-                (other.time, other.worker) < (loss.time, loss.worker)
-                ? (other, loss) : (loss, other)
+            guard other.order != loss.order, other.host == loss.host else { return false }
+            let (first, second) = other.order < loss.order ? (other, loss) : (loss, other)
             return second.time - first.time <= Self.window && second.joined < first.time
         }
     }
