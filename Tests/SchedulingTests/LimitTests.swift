@@ -96,6 +96,27 @@ struct LimitTests {
         )
     }
 
+    @Test("A worker that begins nothing of what it holds is ended, and nobody is blamed")
+    func stalledWorker() {
+        var policy = SchedulingPolicy()
+        policy.fitTimeout = .seconds(100)
+        policy.silence = .seconds(1_000_000)
+        let bench = SchedulerBench(units([5, 4, 3]), policy: policy)
+        bench.join(1, threads: 2)
+        bench.send(.started(1, 1, 0), after: 60)
+        bench.row(1, 1, 0, after: 60)
+        #expect(bench.send(.tick, after: 100) == [], "it answered 100 s ago")
+        let reason = "the worker has begun nothing for 100 s"
+        #expect(bench.send(.tick, after: 0.1) == [.endProcess(1, 1, reason: reason)])
+        #expect(bench.phase(1) == .pending && bench.phase(2) == .pending)
+        #expect(bench.scheduler.strikes(of: 1) == 0)
+        guard case .grant(2, let lease) = bench.join(2, threads: 2).first else {
+            Issue.record("another worker gets nothing")
+            return
+        }
+        #expect(lease.perturbations == [1, 2])
+    }
+
     @Test("Large perturbations may take ten times what is usual for their size")
     func sizeCounts() {
         var policy = SchedulingPolicy()

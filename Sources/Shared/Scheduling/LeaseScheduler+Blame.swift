@@ -188,6 +188,25 @@ extension LeaseScheduler {
         return max(limit, policy.fitTimeoutFactor * usual)
     }
 
+    /// Ends processes that hold work and begin none of it, whose threads must be stuck; nobody is
+    /// blamed.
+    mutating func endStalledWorkers(_ actions: inout [SchedulerAction]) {
+        let limit = policy.fitTimeout.nonNegativeSeconds
+        for (worker, record) in roster.workers.sorted(by: { $0.key < $1.key }) {
+            let owed = record.leases.flatMap { roster.leases[$0]?.outstanding ?? [] }
+            guard let first = owed.first, !owed.contains(where: \.isStarted),
+                now.seconds(since: record.lastProgress) > limit
+            else { continue }
+            let reason = "the worker has begun nothing for \(Int(limit)) s"
+            let perturbation = ledger[first.rank].unit.perturbation
+            actions.append(.endProcess(worker, perturbation, reason: reason))
+            anyoneMayTakeWork = true
+            for (lease, unit) in roster.remove(worker) {
+                release(unit.rank, from: lease, alone: false, by: worker, &actions)
+            }
+        }
+    }
+
     /// Ends processes whose fits take too long; what else they had goes to others without blame.
     mutating func endLongFits(_ actions: inout [SchedulerAction]) {
         for worker in roster.workers.keys.sorted() {

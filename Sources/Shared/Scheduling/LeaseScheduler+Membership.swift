@@ -26,7 +26,8 @@ extension LeaseScheduler {
             blockBytesLimit: memoryBytes / max(1, policy.memoryDivisor),
             identity: identity,
             joined: now,
-            lastHeard: now
+            lastHeard: now,
+            lastProgress: now
         )
         if identity?.offersRows == true { record.duty = .awaitingOffer }
         roster.add(worker, record)

@@ -123,6 +123,7 @@ package struct LeaseScheduler: ~Copyable {
         case .tick:
             closeSilentWorkers(&actions)
             endLongFits(&actions)
+            endStalledWorkers(&actions)
             closeInquests(&actions)
             stopAwaitingOffers()
             return nil
@@ -170,7 +171,7 @@ package struct LeaseScheduler: ~Copyable {
             return
         }
         let unit = ledger[rank].unit
-        if let answered = roster.answer(rank, unit: unit, lease: lease, worker: worker) {
+        if let answered = roster.answer(rank, unit: unit, lease: lease, worker: worker, now: now) {
             roster.credit(worker, cost: unit.cost)
             if let started = answered.started {
                 fitTimes.add(seconds: now.seconds(since: started), cost: unit.cost)
@@ -211,7 +212,13 @@ package struct LeaseScheduler: ~Copyable {
     ) {
         roster.heard(worker, now: now)
         guard let rank = ledger.rank(of: perturbation),
-            roster.answer(rank, unit: ledger[rank].unit, lease: lease, worker: worker) != nil
+            roster.answer(
+                rank,
+                unit: ledger[rank].unit,
+                lease: lease,
+                worker: worker,
+                now: now
+            ) != nil
         else {
             ignoredEventCount += 1
             return
@@ -235,7 +242,13 @@ package struct LeaseScheduler: ~Copyable {
         roster.heard(worker, now: now)
         for perturbation in perturbations {
             guard let rank = ledger.rank(of: perturbation),
-                roster.answer(rank, unit: ledger[rank].unit, lease: lease, worker: worker) != nil
+                roster.answer(
+                    rank,
+                    unit: ledger[rank].unit,
+                    lease: lease,
+                    worker: worker,
+                    now: now
+                ) != nil
             else {
                 ignoredEventCount += 1
                 continue

@@ -34,6 +34,8 @@ struct WorkerRecord {
     let identity: WorkerIdentity?
     let joined: Instant
     var lastHeard: Instant
+    /// When it last began or answered something, or was given something while it had nothing.
+    var lastProgress: Instant
     var duty = WorkerDuty.ordinary
     /// Its leases with something outstanding, oldest first.
     var leases: [LeaseID] = []
@@ -131,6 +133,7 @@ struct WorkerRoster {
             kind: kind,
             outstanding: ranks.map { OutstandingUnit(rank: $0, granted: now) }
         )
+        if workers[id]?.unfinishedCount == 0 { workers[id]?.lastProgress = now }
         workers[id]?.leases.append(lease)
         workers[id]?.unfinishedCount += ranks.count
         workers[id]?.unfinishedBytes += bytes
@@ -155,6 +158,7 @@ struct WorkerRoster {
             !record.outstanding[position].isStarted
         else { return false }
         leases[lease]?.outstanding[position].started = now
+        workers[worker]?.lastProgress = now
         return true
     }
 
@@ -176,12 +180,14 @@ struct WorkerRoster {
         _ rank: Int,
         unit: UnitOfWork,
         lease: LeaseID,
-        worker: WorkerID
+        worker: WorkerID,
+        now: Instant
     ) -> OutstandingUnit? {
         guard let record = leases[lease], record.worker == worker,
             let position = record.outstanding.firstIndex(where: { $0.rank == rank })
         else { return nil }
         leases[lease]?.outstanding.remove(at: position)
+        workers[worker]?.lastProgress = now
         workers[worker]?.unfinishedCount -= 1
         workers[worker]?.unfinishedBytes -= unit.blockBytes
         if record.outstanding.count == 1 {

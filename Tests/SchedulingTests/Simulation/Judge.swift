@@ -199,6 +199,8 @@ struct Judge {
             }
         case .answerOffer(let worker, let verdict):
             answeredOffer(worker, verdict, event)
+        case .endProcess(let worker, _, let reason) where reason.contains("begun nothing"):
+            stalled(worker)
         case .endProcess(let worker, let perturbation, _):
             ended(worker, perturbation)
         case .closeWorker(let worker, .silent):
@@ -298,6 +300,13 @@ struct Judge {
         }
         for perturbation in verdict.durable where !durable.contains(perturbation) {
             complain("\(perturbation) was called durable and is not")
+        }
+    }
+
+    private mutating func stalled(_ worker: WorkerID) {
+        guard let session = sessions.removeValue(forKey: worker) else { return }
+        if session.owed.isEmpty || session.owed.values.contains(where: \.isStarted) {
+            complain("\(worker) was ended for doing nothing, which is not so")
         }
     }
 
