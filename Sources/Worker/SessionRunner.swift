@@ -16,7 +16,7 @@ import WireProtocol
 /// One thread takes events from a mailbox and does what the session says; fits run on threads of
 /// their own and heartbeats come from the link's event loop, so that neither waits for the other.
 final class SessionRunner {
-    private enum Event: Sendable {
+    enum Event: Sendable {
         case link(UInt32, LinkEvent<CoordinatorMessage>)
         case fitted(Int, UInt32, FinishedRow)
         case threw(Int, UInt32, String)
@@ -30,30 +30,30 @@ final class SessionRunner {
     /// The greeting; the run is named in it once the connection's target is known.
     var hello: Hello
     private let log: Logger
-    private let mailbox = Mailbox<Event>()
-    private let threads: JobThreads
-    private let pulse = Pulse()
-    private let memory: MemoryGate
+    let mailbox = Mailbox<Event>()
+    let threads: JobThreads
+    let pulse = Pulse()
+    let memory: MemoryGate
     private var session: WorkerSession
-    private var link: WorkerLink?
-    private var fetcher = ResourceFetcher()
+    var link: WorkerLink?
+    var fetcher = ResourceFetcher()
     private let shared: SharedResources?
-    private var pieces: ControlPieces?
-    private var terms: RunTerms?
-    private var fitting: Fitting?
+    var pieces: ControlPieces?
+    var terms: RunTerms?
+    var fitting: Fitting?
     private var damages: [ControlPiece: Int] = [:]
-    private var digests: [String: Digest128] = [:]
+    var digests: [String: Digest128] = [:]
     /// Rows that are on the way or not yet durable.
     private var rows: [UInt32: FinishedRow] = [:]
     /// Pieces that were asked for and have not come.
     private var awaited: Set<ControlPiece> = []
     /// Changes with the run: fits of an earlier one may still end.
-    private var generation = 0
+    var generation = 0
     private var orphans: Set<UInt32> = []
     private var isDetached = false
     private var backlog: [Event] = []
     private var served: RunIdentity?
-    private var exit: WorkerExit?
+    var exit: WorkerExit?
     private var linkIsClosed = false
 
     /// Prepares a session.
@@ -330,56 +330,7 @@ final class SessionRunner {
         for request in fetcher.begin(demand) { send(.fetch(request)) }
     }
 
-    /// Makes the fits once the common resources are there; false when they are useless.
-    private func prepareFits() -> Bool {
-        guard fitting == nil, let terms else { return true }
-        var resources: [String: [UInt8]] = [:]
-        for name in terms.resources {
-            guard let bytes = fetcher.bytes(name) else { return true }
-            resources[name] = bytes
-        }
-        let factory = FitFactory(
-            terms: terms,
-            limits: FitLimits(
-                threads: Int(hello.threads),
-                memoryBytes: Int(clamping: hello.memoryBytes / 2)
-            ),
-            resources: resources
-        )
-        do throws(WorkerFailure) {
-            pieces = ControlPieces(
-                bytes: resources["control-pieces"] ?? [],
-                geneCount: terms.geneCount
-            )
-            let fitting = try factory.make(delegate: delegate)
-            self.fitting = fitting
-            for name in terms.resources { fetcher.release(name) }
-            if case .together(_, let atOnce) = fitting { tell(.mayFitAtOnce(atOnce)) }
-            return true
-        } catch {
-            send(.goodbye(reason: "\(error)"))
-            exit = .refused("\(error)")
-            return false
-        }
-    }
-
     // MARK: - Control pieces
-
-    private var delegate: ControlledFitsDelegate {
-        let mailbox = mailbox
-        let generation = generation
-        return ControlledFitsDelegate(
-            fetch: { mailbox.post(.wants($0)) },
-            ended: { perturbation, outcome in
-                switch outcome {
-                case .success(let row): mailbox.post(.fitted(generation, perturbation, row))
-                case .failure(let failure):
-                    mailbox.post(.threw(generation, perturbation, "\(failure)"))
-                }
-            },
-            damaged: { mailbox.post(.damaged($0)) }
-        )
-    }
 
     private func fetch(_ piece: ControlPiece) {
         awaited.insert(piece)
@@ -410,7 +361,7 @@ final class SessionRunner {
 
     // MARK: - Actions
 
-    private func tell(_ event: SessionEvent) {
+    func tell(_ event: SessionEvent) {
         for action in session.handle(event) where exit == nil { perform(action) }
     }
 
@@ -456,55 +407,6 @@ final class SessionRunner {
         }
     }
 
-    private func start(_ perturbation: UInt32, block name: String) {
-        guard let fitting, let block = fetcher.bytes(name), let digest = digests[name] else {
-            tell(.fitThrew(PerturbationIndex(perturbation), reason: "block \(name) is not here"))
-            return
-        }
-        fetcher.release(name)
-        let inputBytes = terms?.inputBytes ?? 0
-        guard
-            let order = FitOrder(
-                perturbation: perturbation,
-                bytes: block,
-                digest: digest,
-                inputBytes: inputBytes
-            )
-        else {
-            tell(.fitThrew(PerturbationIndex(perturbation), reason: "its inputs came damaged"))
-            return
-        }
-        pulse.began(perturbation)
-        // A process that dies without having said what it was fitting cannot be told from an
-        // innocent one, so the announcement leaves first.
-        switch fitting {
-        case .together(let fits, _):
-            if let link { flush(link, milliseconds: 20) }
-            fits.submit(order)
-        case .alone(let fits):
-            startAlone(order, fits)
-        }
-    }
-
-    private func startAlone(_ order: FitOrder, _ fits: LoneFits) {
-        let mailbox = mailbox
-        let link = link
-        let memory = memory
-        let generation = generation
-        threads.submit {
-            if let link { flush(link, milliseconds: 20) }
-            let need = LoneFits.memoryNeeded(blockBytes: order.block.count)
-            memory.enter(need)
-            defer { memory.leave(need) }
-            do throws(WorkerFailure) {
-                try FitFailPoint.pass(order.perturbation)
-                mailbox.post(.fitted(generation, order.perturbation, try fits.fit(order)))
-            } catch {
-                mailbox.post(.threw(generation, order.perturbation, "\(error)"))
-            }
-        }
-    }
-
     private func sendRow(_ perturbation: UInt32, lease: UInt64) {
         guard let row = rows[perturbation] else { return }
         let chunks = RowChunk.chunks(
@@ -517,7 +419,7 @@ final class SessionRunner {
         tell(.rowSent(PerturbationIndex(perturbation)))
     }
 
-    private func send(_ message: WorkerMessage) {
+    func send(_ message: WorkerMessage) {
         do throws(WireProtocolError) {
             try link?.send(message)
         } catch {

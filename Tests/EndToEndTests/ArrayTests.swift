@@ -14,14 +14,6 @@ struct ArrayTests {
         return try #require(run.result)
     }
 
-    private func expect(
-        _ ended: Program.Ended,
-        _ code: Int32,
-        location: SourceLocation = #_sourceLocation
-    ) {
-        #expect(ended.status == .exited(code: code), "\(ended.errors)", sourceLocation: location)
-    }
-
     @Test("for every method and way of fitting", arguments: MethodCase.all)
     func methods(method: MethodCase) throws {
         let counts = CellTable(perturbations: 5, genes: 60, cellsPerPerturbation: 14)

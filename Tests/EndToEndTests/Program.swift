@@ -159,3 +159,22 @@ func isRunning(_ processID: Int32) -> Bool {
     else { return false }
     return text[end...].split(separator: " ").dropFirst().first != "Z"
 }
+
+/// Expects how a program ended and what it said; one that failed prints nothing for scripts.
+func expect(
+    _ ended: Program.Ended,
+    _ code: Int32,
+    _ texts: String...,
+    at location: SourceLocation = #_sourceLocation
+) {
+    #expect(ended.status == .exited(code: code), "\(ended.errors)", sourceLocation: location)
+    for text in texts {
+        #expect(
+            ended.errors.contains(text),
+            "\(text) in \(ended.errors)",
+            sourceLocation: location
+        )
+    }
+    // 3 comes with a result that has gaps.
+    if code != 0, code != 3 { #expect(ended.output == "", sourceLocation: location) }
+}

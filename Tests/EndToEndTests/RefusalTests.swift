@@ -6,23 +6,6 @@ import Testing
 struct RefusalTests {
     private let screen = Screen(perturbations: 5, genes: 40, cellsPerPerturbation: 12)
 
-    private func expect(
-        _ ended: Program.Ended,
-        _ code: Int32,
-        _ texts: String...,
-        at location: SourceLocation = #_sourceLocation
-    ) {
-        #expect(ended.status == .exited(code: code), "\(ended.errors)", sourceLocation: location)
-        for text in texts {
-            #expect(
-                ended.errors.contains(text),
-                "\(text) in \(ended.errors)",
-                sourceLocation: location
-            )
-        }
-        if code != 0 { #expect(ended.output == "", sourceLocation: location) }
-    }
-
     @Test("an existing result of other options stays, the same one is reported")
     func existingResult() throws {
         let run = try Run(screen)

@@ -35,15 +35,7 @@ extension RunJob {
         let directory = RunDirectory(path: request.runDirectory)
         try checkBeforePreparing(directory)
         let screen = try read()
-        var options = request.options
-        options.controlLabel = screen.plan.controlLabel
-        options.values = screen.values
-        let fingerprint = try Fingerprint(
-            options: options,
-            schema: schema,
-            screen: screen,
-            request: request
-        )
+        let (options, fingerprint) = try identify(screen)
         var report = report(screen, fingerprint)
         if try alreadyPublished(fingerprint) != nil, !directory.holdsPreparedRun {
             report.outcome = .alreadyComplete

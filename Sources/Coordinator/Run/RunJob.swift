@@ -54,15 +54,7 @@ final class RunJob {
         let directory = RunDirectory(path: request.runDirectory)
         try checkOutput(directory)
         let screen = try read()
-        var options = request.options
-        options.controlLabel = screen.plan.controlLabel
-        options.values = screen.values
-        let fingerprint = try Fingerprint(
-            options: options,
-            schema: schema,
-            screen: screen,
-            request: request
-        )
+        let (options, fingerprint) = try identify(screen)
         try request.earlier?.check(genes: screen.genes, content: fingerprint.content)
         var report = report(screen, fingerprint)
         if let published = try alreadyPublished(fingerprint) {
@@ -91,6 +83,22 @@ final class RunJob {
         case .settled(let lost):
             return try publish(state, served.digests, lost, screen, directory, &report)
         }
+    }
+
+    /// What was asked, completed by what only the input could tell, and its fingerprint.
+    func identify(
+        _ screen: LoadedScreen
+    ) throws(RunFailure) -> (options: AnalysisOptions, fingerprint: Fingerprint) {
+        var options = request.options
+        options.controlLabel = screen.plan.controlLabel
+        options.values = screen.values
+        let fingerprint = try Fingerprint(
+            options: options,
+            schema: schema,
+            screen: screen,
+            request: request
+        )
+        return (options, fingerprint)
     }
 
     /// What serves workers, or leaves in files what would be served.

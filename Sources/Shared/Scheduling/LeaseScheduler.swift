@@ -212,13 +212,7 @@ package struct LeaseScheduler: ~Copyable {
     ) {
         roster.heard(worker, now: now)
         guard let rank = ledger.rank(of: perturbation),
-            roster.answer(
-                rank,
-                unit: ledger[rank].unit,
-                lease: lease,
-                worker: worker,
-                now: now
-            ) != nil
+            strikeOff(rank, lease, worker)
         else {
             ignoredEventCount += 1
             return
@@ -232,6 +226,12 @@ package struct LeaseScheduler: ~Copyable {
         release(rank, from: lease, alone: false, by: worker, &actions)
     }
 
+    /// Strikes a unit off a lease that its worker answered for; false when it owed nothing.
+    private mutating func strikeOff(_ rank: Int, _ lease: LeaseID, _ worker: WorkerID) -> Bool {
+        let unit = ledger[rank].unit
+        return roster.answer(rank, unit: unit, lease: lease, worker: worker, now: now) != nil
+    }
+
     /// A worker gave units back that it was asked for, or has done with those that were cancelled.
     private mutating func returned(
         _ worker: WorkerID,
@@ -242,13 +242,7 @@ package struct LeaseScheduler: ~Copyable {
         roster.heard(worker, now: now)
         for perturbation in perturbations {
             guard let rank = ledger.rank(of: perturbation),
-                roster.answer(
-                    rank,
-                    unit: ledger[rank].unit,
-                    lease: lease,
-                    worker: worker,
-                    now: now
-                ) != nil
+                strikeOff(rank, lease, worker)
             else {
                 ignoredEventCount += 1
                 continue

@@ -6,22 +6,6 @@ import Testing
 
 @Suite("Disks that are full, cannot be written or go away")
 struct DiskTests {
-    private func expect(
-        _ ended: Program.Ended,
-        _ code: Int32,
-        _ texts: String...,
-        at location: SourceLocation = #_sourceLocation
-    ) {
-        #expect(ended.status == .exited(code: code), "\(ended.errors)", sourceLocation: location)
-        for text in texts {
-            #expect(
-                ended.errors.contains(text),
-                "\(text) in \(ended.errors)",
-                sourceLocation: location
-            )
-        }
-    }
-
     /// A run whose result goes to another directory than its input.
     private struct Elsewhere {
         let run: Run

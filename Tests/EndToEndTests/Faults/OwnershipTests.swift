@@ -7,22 +7,6 @@ import Testing
 struct OwnershipTests {
     private let screen = Screen(perturbations: 5, genes: 40, cellsPerPerturbation: 12)
 
-    private func expect(
-        _ ended: Program.Ended,
-        _ code: Int32,
-        _ texts: String...,
-        at location: SourceLocation = #_sourceLocation
-    ) {
-        #expect(ended.status == .exited(code: code), "\(ended.errors)", sourceLocation: location)
-        for text in texts {
-            #expect(
-                ended.errors.contains(text),
-                "\(text) in \(ended.errors)",
-                sourceLocation: location
-            )
-        }
-    }
-
     @Test("whatever a second run is told while the first one goes on", arguments: [false, true])
     func second(isStopped: Bool) throws {
         let run = try Run(screen)
